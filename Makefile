@@ -1,0 +1,67 @@
+# `make help` lists the targets. Needs git, make and Python 3.11 or 3.12 with pip; the rest is installed into .venv.
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help run test test-slow test-services test-browser lint format demo screenshots lock clean
+
+PY := .venv/bin/python
+RUNTIME := .venv/set-runtime
+TEST := .venv/set-test
+BROWSER := .venv/set-browser
+POSTGRES_URL ?= postgres://lipsyncweb:lipsyncweb@127.0.0.1:5432/lipsyncweb
+COMPILE := .tools/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-header --no-annotate --only-binary :all:
+
+help: ## List the targets
+	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' $(MAKEFILE_LIST) | while IFS='|' read -r name text; do \
+		printf '  make %-14s %s\n' "$$name" "$$text"; done
+
+run: $(RUNTIME) ## Install what is needed and start the site (PORT=8000, DATA_DIR=data)
+	@$(PY) -m lipsyncweb.run
+
+demo: $(RUNTIME) ## Start a site on a free port and make a video over HTTP, as a client would
+	@$(PY) manage.py demo
+
+test: $(TEST) ## Run the tests that need no server and no browser
+	$(PY) -m pytest
+
+test-slow: $(TEST) ## Run the tests with real processes and waits
+	$(PY) -m pytest -m slow
+
+test-services: $(TEST) ## Run the tests against PostgreSQL, Redis and RabbitMQ
+	$(PY) -m pytest -m services
+	DATABASE_URL=$(POSTGRES_URL) $(PY) -m pytest tests/accounts tests/jobs tests/faults tests/views
+
+test-browser: $(BROWSER) ## Run the tests in Chromium (Debian: apt-get install chromium)
+	$(PY) -m pytest -m browser
+
+lint: $(TEST) ## Check style, format, import direction and types
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/lint-imports
+	.venv/bin/mypy
+
+format: $(TEST) ## Put the code into the house format
+	.venv/bin/ruff check --fix .
+	.venv/bin/ruff format .
+
+screenshots: $(BROWSER) ## Make the pictures of docs/ again from a running site (needs Chromium)
+	$(PY) docs/screenshots.py
+
+lock: $(RUNTIME) ## Resolve pyproject.toml into the lock files again
+	$(COMPILE) --group setup -o requirements-setup.lock
+	$(COMPILE) pyproject.toml --extra services -o requirements.lock
+	$(COMPILE) pyproject.toml --extra services --group test -o requirements-test.lock
+	$(COMPILE) pyproject.toml --extra services --group test --group browser -o requirements-browser.lock
+
+clean: ## Remove the virtual environment and caches; data/ stays
+	rm -rf .venv .tools .pytest_cache .hypothesis .mypy_cache .ruff_cache .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(RUNTIME): requirements.lock requirements-setup.lock deploy/setup.sh
+	@deploy/setup.sh runtime
+
+$(TEST): requirements-test.lock requirements-setup.lock deploy/setup.sh
+	@deploy/setup.sh test
+
+$(BROWSER): requirements-browser.lock requirements-setup.lock deploy/setup.sh
+	@deploy/setup.sh browser
