@@ -1,0 +1,96 @@
+"""Small helpers of the pages: the colour theme, the current place, numbers and times."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from django import template
+from django.template.context import Context
+from django.utils import formats, timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+register = template.Library()
+
+THEMES = ("light", "dark", "system")
+THEME_COOKIE = "theme"
+
+
+@register.simple_tag(takes_context=True)
+def theme_name(context: Context) -> str:
+    """The visitor's choice: "light", "dark" or "system"."""
+    request = context.get("request")
+    chosen = request.COOKIES.get(THEME_COOKIE, "") if request else ""
+    return chosen if chosen in THEMES else "system"
+
+
+@register.simple_tag(takes_context=True)
+def theme_attribute(context: Context) -> SafeString:
+    """Written by the server, so that no page flashes in the wrong colours before a script has run."""
+    theme = theme_name(context)
+    return mark_safe("") if theme == "system" else format_html(' data-theme="{}"', theme)
+
+
+@register.simple_tag(takes_context=True)
+def current(context: Context, *names: str) -> SafeString:
+    """`aria-current` for the navigation entry whose page this is."""
+    request = context.get("request")
+    match = getattr(request, "resolver_match", None)
+    return mark_safe(' aria-current="page"' if match and match.url_name in names else "")
+
+
+@register.filter
+def grouped(number: int) -> str:
+    """12345 as 12,345 or as the language writes it."""
+    return formats.number_format(number, use_l10n=True, force_grouping=True)
+
+
+@register.filter
+def signed(number: int) -> str:
+    """+5, −5 (with a true minus) or 0."""
+    text = grouped(abs(number))
+    if number == 0:
+        return text
+    return f"+{text}" if number > 0 else f"−{text}"
+
+
+@register.filter
+def credit_count(number: int) -> str:
+    return ngettext("%(number)s credit", "%(number)s credits", number) % {"number": grouped(number)}
+
+
+@register.filter
+def clock(seconds: float | None) -> str:
+    """Seconds as 4.2 s below a minute, and as 2:05 above."""
+    if seconds is None:
+        return ""
+    if seconds < 60:
+        return _("%(seconds)s s") % {"seconds": formats.number_format(round(seconds, 1), use_l10n=True)}
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes}:{rest:02d}"
+
+
+@register.filter
+def milliseconds(number: float | None) -> str:
+    return "" if number is None else clock(number / 1000)
+
+
+@register.filter
+def moment(when: datetime | None) -> SafeString:
+    """A <time> element: UTC from the server, the visitor's own zone once static/js/times.js has seen it."""
+    if when is None:
+        return mark_safe("")
+    text = formats.date_format(timezone.localtime(when), "DATETIME_FORMAT")
+    return format_html('<time datetime="{}">{} UTC</time>', when.isoformat(timespec="seconds"), text)
+
+
+@register.filter
+def get(mapping: dict[str, Any], key: str) -> Any:
+    return mapping.get(key)
+
+
+@register.filter
+def joined(words: Iterable[Any]) -> str:
+    return ", ".join(str(word) for word in words)
