@@ -19,4 +19,11 @@ class Canceled(Exception):
 
 
 class EngineDied(Exception):
-    """The render process ended without an answer (killed, out of memory, crashed)."""
+    """The render process ended without an answer (killed, out of memory, crashed).
+
+    `detail` is for operators: how it ended and the end of what it wrote to stderr.
+    """
+
+    def __init__(self, detail: str = ""):
+        super().__init__(detail)
+        self.detail = detail

@@ -1,6 +1,5 @@
-"""How much of a file, and of this machine, one input may use."""
+"""How much one input may hold."""
 
-import resource
 from dataclasses import dataclass
 
 
@@ -20,33 +19,3 @@ class Limits:
 
 
 DEFAULT = Limits()
-
-
-def cap(which: int, value: int) -> None:
-    """Lower a soft resource limit of this process to `value`, never above what is allowed.
-
-    The hard limit stays, so that a long-lived process can raise its own soft limit for the next job.
-    """
-    _, hard = resource.getrlimit(which)
-    if hard != resource.RLIM_INFINITY:
-        value = min(value, hard)
-    resource.setrlimit(which, (value, hard))
-
-
-def cap_memory(size: int) -> None:
-    """Refuse this process more than `size` bytes of address space; it then sees MemoryError."""
-    cap(resource.RLIMIT_AS, size)
-
-
-def cap_file(size: int) -> None:
-    """Refuse this process files longer than `size` bytes; writing on raises OSError (EFBIG)."""
-    cap(resource.RLIMIT_FSIZE, size)
-
-
-def cap_processor(seconds: float) -> None:
-    """Let this process use `seconds` of processor time beyond what it has used already.
-
-    The kernel ends it by SIGXCPU after that, in whatever library it is looping.
-    """
-    usage = resource.getrusage(resource.RUSAGE_SELF)
-    cap(resource.RLIMIT_CPU, int(usage.ru_utime + usage.ru_stime + seconds) + 1)

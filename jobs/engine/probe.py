@@ -1,0 +1,170 @@
+"""What a file is and how long it lasts, found out by a short-lived process that may die of it.
+
+`python -m jobs.engine.probe KIND PATH LIMITS PARENT` prints one JSON object: the fields of `Probe`, or
+{"error": {"code", "sentence"}}. LIMITS is JSON, PARENT the number of the process that must be its parent.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from jobs.engine.errors import EngineDied, InputError
+from jobs.engine.formats import NOUNS, Kind, sniff
+from jobs.engine.limits import DEFAULT, Limits
+
+SECONDS = 20.0  # of wall clock and of processor
+MEMORY = 2 * 1024**3  # bytes of address space: 40 megapixels with transparency take 0.7 GB
+# How far behind the header's length the padding of a codec's last frame may reach, in seconds.
+PADDING = 0.15
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True)
+class Probe:
+    """What a file holds. Measured by reading it, not taken from its header."""
+
+    kind: Kind
+    format: str  # png, jpeg, webp, wav, mp3, mp4, mov, aac, flac, ogg, webm or mkv
+    bytes: int
+    seconds: float | None = None  # of audio and video
+    width: int | None = None  # pixels as shown, of pictures and video
+    height: int | None = None
+    fps: float | None = None  # of video
+    channels: int | None = None  # of sound, 0 for a video without
+
+
+def probe(path: Path, *, kind: Kind, limits: Limits = DEFAULT, wall_seconds: float = SECONDS) -> Probe:
+    """Look into a file in a process of its own.
+
+    Raises InputError (image_unreadable, audio_unreadable, video_unreadable, too_large, too_long,
+    unsupported_format), and EngineDied when the process could not do its work for a reason of its own.
+    """
+    command = [sys.executable, "-m", "jobs.engine.probe", kind, str(Path(path).absolute())]
+    command += [json.dumps(asdict(limits)), str(os.getpid())]
+    environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+    try:
+        done = subprocess.run(
+            command,
+            cwd=ROOT,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=wall_seconds,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise _poison(kind) from error
+    if done.returncode < 0:  # a signal: out of processor time, or a fault in a decoder
+        raise _poison(kind)
+    return _answer(done)
+
+
+def _poison(kind: Kind) -> InputError:
+    return InputError(
+        f"{kind}_unreadable",
+        f"The {NOUNS[kind]} could not be read within the limits of time and memory. Export it again, smaller "
+        "or in another format, and send the new file.",
+    )
+
+
+def _answer(done: subprocess.CompletedProcess[bytes]) -> Probe:
+    try:
+        answer = json.loads(done.stdout)
+    except ValueError as error:
+        detail = done.stderr[-4096:].decode(errors="replace")
+        raise EngineDied(f"The probe ended with status {done.returncode}. {detail}") from error
+    if "error" in answer:
+        raise InputError(**answer["error"])
+    return Probe(**answer)
+
+
+# From here on: inside the process.
+
+
+def main(arguments: list[str]) -> None:
+    from jobs.engine import confine
+
+    kind, path, limits, parent = arguments
+    confine.die_with_parent(int(parent))
+    confine.no_core_dump()
+    confine.cap_memory(MEMORY)
+    confine.cap_processor(SECONDS)
+    confine.cap_file(0)
+    with confine.private_stdout() as answers:
+        json.dump(_look(Path(path), kind, Limits(**json.loads(limits))), answers)
+
+
+def _look(path: Path, kind: Any, limits: Limits) -> dict[str, Any]:
+    looks = {"image": _look_at_picture, "audio": _listen, "video": _look_at_video}
+    try:
+        found = looks[kind](path, limits)
+    except InputError as error:
+        return {"error": {"code": error.code, "sentence": error.sentence}}
+    return asdict(Probe(kind=kind, format=sniff(path) or "", bytes=path.stat().st_size, **found))
+
+
+def _look_at_picture(path: Path, limits: Limits) -> dict[str, Any]:
+    from jobs.engine.sources import read_picture
+
+    height, width, _ = read_picture(path, limits=limits).shape
+    return {"width": width, "height": height}
+
+
+def _listen(path: Path, limits: Limits) -> dict[str, Any]:
+    from jobs.engine.sources import audio_frames, open_container
+
+    with open_container(path, kind="audio", limits=limits) as container:
+        stream = container.streams.audio[0]
+        seconds = sum(frame.samples / frame.sample_rate for frame in audio_frames(container, limits=limits))
+        stated = float((stream.duration or 0) * stream.time_base) if stream.time_base else 0.0
+        if 0 < stated < seconds < stated + PADDING:
+            seconds = stated
+        return {"seconds": seconds, "channels": stream.codec_context.channels}
+
+
+def _look_at_video(path: Path, limits: Limits) -> dict[str, Any]:
+    from jobs.engine.sources import open_container, video_frames
+
+    with open_container(path, kind="video", limits=limits) as container:
+        frame = next(video_frames(container, limits=limits))
+        width, height = frame.width, frame.height
+        if frame.rotation % 180:
+            width, height = height, width
+        sound = container.streams.audio
+        channels = sound[0].codec_context.channels if sound and sound[0].codec_context else 0
+    # From the start again, this time without decoding: the clock of the packets is enough.
+    with open_container(path, kind="video", limits=limits) as container:
+        seconds, fps = _clock(container, limits)
+    return {"seconds": seconds, "fps": fps, "width": width, "height": height, "channels": channels}
+
+
+def _clock(container: Any, limits: Limits) -> tuple[float, float]:
+    """Length in seconds and mean frames a second of the first moving stream, from its packets alone."""
+    import av
+
+    from jobs.engine.sources import moving, too_long, unreadable
+
+    stream = moving(container)[0]
+    first, last, count = float("inf"), float("-inf"), 0
+    try:
+        for packet in container.demux(stream):
+            if packet.pts is None or not packet.size:
+                continue
+            count += 1
+            shown = float(packet.pts * packet.time_base)
+            first = min(first, shown)
+            last = max(last, shown + float((packet.duration or 0) * packet.time_base))
+            if last - first > limits.seconds or count > limits.seconds * limits.fps:
+                raise too_long("video", limits)
+    except av.FFmpegError as error:
+        raise unreadable("video") from error
+    if not last > first:
+        raise unreadable("video")
+    return last - first, count / (last - first)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
