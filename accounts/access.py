@@ -1,0 +1,38 @@
+"""The only answer to "may this actor do this".
+
+An actor is a membership (a person in a team) or an API key. Neither may do anything in another team.
+"""
+
+from django.core.exceptions import PermissionDenied
+
+from accounts.models import ApiKey, Membership, Role, Team
+
+Actor = Membership | ApiKey
+
+# Each action and who may do it; "key" stands for an API key of the team.
+RULES: dict[str, frozenset[str]] = {
+    "jobs.read": frozenset({Role.OWNER, Role.ADMIN, Role.MEMBER, Role.VIEWER, "key"}),
+    "jobs.submit": frozenset({Role.OWNER, Role.ADMIN, Role.MEMBER, "key"}),
+    "jobs.cancel": frozenset({Role.OWNER, Role.ADMIN, Role.MEMBER, "key"}),
+    "media.upload": frozenset({Role.OWNER, Role.ADMIN, Role.MEMBER, "key"}),
+    "keys.read": frozenset({Role.OWNER, Role.ADMIN, Role.MEMBER}),
+    "keys.manage": frozenset({Role.OWNER, Role.ADMIN}),
+    "credits.read": frozenset({Role.OWNER, Role.ADMIN, Role.MEMBER, Role.VIEWER, "key"}),
+    "webhooks.read": frozenset({Role.OWNER, Role.ADMIN, Role.MEMBER}),
+}
+
+
+def may(actor: Actor | None, action: str, team: Team) -> bool:
+    """Whether `actor` may do `action` in `team`. KeyError for an action without a rule."""
+    allowed = RULES[action]
+    if actor is None or actor.team_id != team.pk:
+        return False
+    if isinstance(actor, ApiKey):
+        return actor.is_active and "key" in allowed
+    return actor.role in allowed
+
+
+def require(actor: Actor | None, action: str, team: Team) -> None:
+    """Raise PermissionDenied unless the actor may."""
+    if not may(actor, action, team):
+        raise PermissionDenied(action)

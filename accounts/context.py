@@ -1,0 +1,17 @@
+"""What every page's frame shows of the team."""
+
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest
+from django.utils.functional import SimpleLazyObject
+
+from accounts import ledger
+
+
+def team(request: HttpRequest) -> dict[str, Any]:
+    context: dict[str, Any] = {"local_mode": settings.LOCAL, "site_url": settings.SITE_URL}
+    if getattr(request, "user", None) is not None and request.user.is_authenticated:
+        context["team"] = request.team
+        context["balances"] = SimpleLazyObject(lambda: ledger.balances(request.team))
+    return context

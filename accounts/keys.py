@@ -1,0 +1,86 @@
+"""API keys: `sk_<id>_<secret>`. Made once, shown once, found by one indexed read, revoked and never deleted.
+
+The secret's last six characters are a checksum, so that a mistyped key is refused without a read and a
+secret scanner can tell a key from noise (`PATTERN`).
+"""
+
+import hashlib
+import hmac
+import re
+import secrets
+import string
+import zlib
+from datetime import timedelta
+
+from django.db.models import Q, QuerySet
+from django.utils import timezone
+
+from accounts.models import ApiKey, Team, User
+
+ALPHABET = string.digits + string.ascii_letters
+ID_LENGTH, SECRET_LENGTH, CHECK_LENGTH = 12, 32, 6  # 32 characters of 62 are 190 random bits
+PATTERN = re.compile(rf"sk_([0-9A-Za-z]{{{ID_LENGTH}}})_([0-9A-Za-z]{{{SECRET_LENGTH + CHECK_LENGTH}}})")
+USE_IS_NOTED_EVERY = timedelta(minutes=1)
+
+
+def issue(*, team: Team, created_by: User | None, name: str = "") -> tuple[ApiKey, str]:
+    """Make a key. The second value is the whole key: the only time that it can be seen."""
+    public_id = _random(ID_LENGTH)
+    secret = _random(SECRET_LENGTH)
+    plaintext = f"sk_{public_id}_{secret}{_checksum(public_id, secret)}"
+    key = ApiKey.objects.create(
+        team=team, created_by=created_by, name=name.strip(), public_id=public_id, digest=_digest(plaintext)
+    )
+    return key, plaintext
+
+
+def authenticate(plaintext: str) -> ApiKey | None:
+    """The active key that this is, with its team, or None."""
+    match = PATTERN.fullmatch(plaintext)
+    if match is None:
+        return None
+    public_id, tail = match.groups()
+    if not hmac.compare_digest(_checksum(public_id, tail[:SECRET_LENGTH]), tail[SECRET_LENGTH:]):
+        return None
+    key = ApiKey.objects.select_related("team").filter(public_id=public_id).first()
+    # A digest is compared whether or not there is such a key: both answers take the same work.
+    expected = key.digest if key else _digest("")
+    matches = hmac.compare_digest(_digest(plaintext), expected)
+    return key if key and matches and key.is_active else None
+
+
+def note_use(key: ApiKey) -> None:
+    """Record that the key was used, at most once a minute, so that a read does not write."""
+    now = timezone.now()
+    stale = now - USE_IS_NOTED_EVERY
+    if key.last_used_at is None or key.last_used_at < stale:
+        ApiKey.objects.filter(Q(last_used_at=None) | Q(last_used_at__lt=stale), pk=key.pk).update(
+            last_used_at=now
+        )
+
+
+def revoke(*, key: ApiKey) -> None:
+    """End the key at once. Revoking again changes nothing."""
+    ApiKey.objects.filter(pk=key.pk, revoked_at=None).update(revoked_at=timezone.now())
+
+
+def for_team(team: Team) -> QuerySet[ApiKey]:
+    return ApiKey.objects.filter(team=team).select_related("created_by")
+
+
+def _random(length: int) -> str:
+    return "".join(secrets.choice(ALPHABET) for _ in range(length))
+
+
+def _checksum(public_id: str, secret: str) -> str:
+    number = zlib.crc32(f"{public_id}_{secret}".encode())
+    digits = []
+    for _ in range(CHECK_LENGTH):
+        number, rest = divmod(number, len(ALPHABET))
+        digits.append(ALPHABET[rest])
+    return "".join(reversed(digits))
+
+
+def _digest(plaintext: str) -> str:
+    # Plain SHA-256 is enough: 190 random bits cannot be guessed, however fast the hash.
+    return hashlib.sha256(plaintext.encode()).hexdigest()

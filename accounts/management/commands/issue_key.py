@@ -1,0 +1,35 @@
+"""`manage.py issue_key`: a new API key for a person's first team, so that scripts can begin."""
+
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.validators import validate_email
+
+from accounts import keys
+from accounts.models import User
+from accounts.teams import first_team
+
+
+class Command(BaseCommand):
+    help = (
+        "Print a new API key alone on the last line; the account and its team are made when they are missing."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--email", required=True)
+        parser.add_argument("--name", default="", help="what the keys page calls it")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        email = options["email"].strip().lower()
+        try:
+            validate_email(email)
+        except ValidationError as error:
+            raise CommandError(f"{email!r} is not an e-mail address.") from error
+        user = User.objects.filter(email__iexact=email).first()
+        if user is None:
+            # No password: the person sets one by "forgot your password".
+            user = User.objects.create_user(email)
+            self.stderr.write(f"Made the account {email}.")
+        _key, plaintext = keys.issue(team=first_team(user), created_by=user, name=options["name"])
+        self.stdout.write(plaintext)

@@ -1,0 +1,38 @@
+"""API keys. The secret is never stored: only its digest."""
+
+from django.conf import settings
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models.teams import Team
+
+
+class ApiKey(models.Model):
+    team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="api_keys")
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    name = models.CharField(_("name"), max_length=100, blank=True)
+    # The unique index is the one read that finds a key.
+    public_id = models.CharField(max_length=24, unique=True, editable=False)
+    digest = models.CharField(max_length=64, editable=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+    last_used_at = models.DateTimeField(null=True, editable=False)
+    revoked_at = models.DateTimeField(null=True, editable=False)
+
+    class Meta:
+        verbose_name = _("API key")
+        verbose_name_plural = _("API keys")
+        ordering = ["-created_at", "-pk"]
+
+    def __str__(self) -> str:
+        return self.name or self.label
+
+    @property
+    def label(self) -> str:
+        """What may be shown after the key's only showing."""
+        return f"sk_{self.public_id}_…"
+
+    @property
+    def is_active(self) -> bool:
+        return self.revoked_at is None

@@ -1,0 +1,77 @@
+"""Credits. Only accounts/ledger.py writes these two tables."""
+
+from django.conf import settings
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models.keys import ApiKey
+from accounts.models.teams import Team
+
+
+class PurseKind(models.TextChoices):
+    API = "api", _("API credits")
+    USER = "user", _("User credits")
+
+
+class EntryKind(models.TextChoices):
+    GRANT = "grant", _("Grant")
+    RESERVE = "reserve", _("Reserved")
+    CHARGE = "charge", _("Charged")
+    GIVE_BACK = "give_back", _("Given back")
+
+
+class Purse(models.Model):
+    """One of a team's two balances, in whole credits."""
+
+    team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="purses")
+    kind = models.CharField(max_length=4, choices=PurseKind.choices)
+    available = models.BigIntegerField(default=0)
+    reserved = models.BigIntegerField(default=0)
+
+    class Meta:
+        constraints = [
+            # The row that every guarded UPDATE finds by team and kind.
+            models.UniqueConstraint(fields=["team", "kind"], name="purse_once"),
+            # The last line of defence behind the guards: no balance below zero, ever.
+            models.CheckConstraint(condition=models.Q(available__gte=0), name="purse_available_not_negative"),
+            models.CheckConstraint(condition=models.Q(reserved__gte=0), name="purse_reserved_not_negative"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()}: {self.available}"
+
+
+class Entry(models.Model):
+    """One line of the ledger: a change of what is available and of what is reserved. Never edited or deleted."""
+
+    purse = models.ForeignKey(Purse, on_delete=models.PROTECT, related_name="entries")
+    kind = models.CharField(max_length=10, choices=EntryKind.choices)
+    available_change = models.BigIntegerField()
+    reserved_change = models.BigIntegerField()
+    # What the line is for, such as job:<id>:minimum; a retry cannot write it twice.
+    reference = models.CharField(max_length=120)
+    note = models.CharField(max_length=200, blank=True)
+    job_id = models.UUIDField(null=True)
+    key = models.ForeignKey(ApiKey, null=True, on_delete=models.PROTECT, related_name="+")
+    person = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        verbose_name = _("ledger entry")
+        verbose_name_plural = _("ledger entries")
+        ordering = ["-pk"]
+        constraints = [
+            # Writing the same thing twice is refused by the database.
+            models.UniqueConstraint(fields=["kind", "reference"], name="entry_once"),
+        ]
+        indexes = [
+            # The credits page reads a purse's newest lines.
+            models.Index(fields=["purse", "-id"], name="entry_by_purse"),
+            # A job's charges, and the reconciliation.
+            models.Index(fields=["job_id"], name="entry_by_job"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.available_change:+d}/{self.reserved_change:+d} {self.reference}"

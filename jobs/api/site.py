@@ -1,0 +1,63 @@
+"""The API as one object for the URL map: version 1, its exceptions turned into the error document."""
+
+import logging
+
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse
+from django.utils.translation import gettext as _
+from ninja import NinjaAPI
+from ninja.errors import AuthenticationError
+
+from accounts.ledger import NotEnoughCredits
+from jobs.api.errors import ApiError, answer, answer_status
+from jobs.api.operations import router
+from jobs.problems import Invalid
+
+log = logging.getLogger(__name__)
+
+api = NinjaAPI(
+    title="lipsyncweb",
+    version="1",
+    description="Lip-sync video: submit a job, then wait for its webhook or ask for it.",
+    docs_url=None,
+    openapi_url="/openapi.json",
+    urls_namespace="api",
+)
+api.add_router("", router)
+
+
+@api.exception_handler(ApiError)
+def _refused(request: HttpRequest, error: ApiError) -> HttpResponse:
+    return answer(error.status, error.code, error.sentence, headers=error.headers)
+
+
+@api.exception_handler(Invalid)
+def _invalid(request: HttpRequest, error: Invalid) -> HttpResponse:
+    return answer(422, "invalid", str(error), fields=error.fields)
+
+
+@api.exception_handler(NotEnoughCredits)
+def _too_few(request: HttpRequest, error: NotEnoughCredits) -> HttpResponse:
+    return answer(402, error.code, error.sentence)
+
+
+@api.exception_handler(AuthenticationError)
+def _unknown_key(request: HttpRequest, error: AuthenticationError) -> HttpResponse:
+    sentence = _("The API key is missing or not valid; send it as Authorization: Bearer sk_XXXX_YYYY.")
+    return answer(401, "unauthorized", sentence, headers={"WWW-Authenticate": "Bearer"})
+
+
+@api.exception_handler(PermissionDenied)
+def _forbidden(request: HttpRequest, error: PermissionDenied) -> HttpResponse:
+    return answer(403, "forbidden", _("This key may not do this."))
+
+
+@api.exception_handler(Http404)
+def _not_found(request: HttpRequest, error: Http404) -> HttpResponse:
+    return answer_status(404)
+
+
+@api.exception_handler(Exception)
+def _broken(request: HttpRequest, error: Exception) -> HttpResponse:
+    log.exception("%s %s", request.method, request.path)
+    return answer_status(500)

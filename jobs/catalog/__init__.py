@@ -1,0 +1,13 @@
+"""The models that this site offers: the only declaration of their parameters and prices."""
+
+from jobs.catalog import lipsync_image
+from jobs.catalog.base import FieldSpec, ModelSpec
+
+MODELS: dict[str, ModelSpec] = {spec.slug: spec for spec in (lipsync_image.SPEC,)}
+
+__all__ = ["MODELS", "FieldSpec", "ModelSpec", "get"]
+
+
+def get(slug: str) -> ModelSpec:
+    """The model of this name; KeyError when there is none."""
+    return MODELS[slug]

@@ -1,0 +1,183 @@
+"""How a model declares its parameters, once.
+
+A model is a strict pydantic class whose fields carry `Media`, `Shown` and pydantic's own bounds. The HTML
+form, the API's validation, OpenAPI, the documentation and the stored snapshot are read off that class.
+"""
+
+import types
+import typing
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, ClassVar, Literal
+
+import annotated_types
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic.fields import FieldInfo
+
+T = typing.TypeVar("T")
+Text = str | Promise
+MediaKind = Literal["image", "audio", "video"]
+
+ACCEPTS: dict[str, str] = {
+    "image": "image/png,image/jpeg,image/webp",
+    "audio": "audio/*,.wav,.mp3,.m4a,.aac,.flac,.ogg,.webm",
+    "video": "video/mp4,video/quicktime,video/webm,video/x-matroska,.mkv",
+}
+MAX_ADDRESS = 2048
+
+
+@dataclass(frozen=True)
+class Media:
+    """The field is the address of a media file of this kind."""
+
+    kind: MediaKind
+
+
+@dataclass(frozen=True)
+class Shown:
+    """How people see the field."""
+
+    label: Text
+    help: Text = ""
+    advanced: bool = False
+    choice_labels: Mapping[str, Text] | None = None
+
+
+@dataclass(frozen=True)
+class FieldSpec:
+    """One parameter, as the form and the documentation need it. Bounds are None where there are none."""
+
+    name: str
+    kind: Literal["image", "audio", "video", "choice", "text", "integer"]
+    label: Text
+    help: Text
+    required: bool
+    advanced: bool
+    default: Any
+    choices: tuple[tuple[str, Text], ...]
+    minimum: int | None
+    maximum: int | None
+    max_length: int | None
+
+    @property
+    def is_media(self) -> bool:
+        return self.kind in ACCEPTS
+
+    @property
+    def accept(self) -> str:
+        """The value of a file input's `accept`."""
+        return ACCEPTS.get(self.kind, "")
+
+
+class Parameters(BaseModel):
+    """Base of every model's parameters: exact types, no unknown keys, null or "" counts as absent."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _drop_absent(cls, values: Any) -> Any:
+        if not isinstance(values, dict):
+            return values
+        return {name: value for name, value in values.items() if value is not None and value != ""}
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """A model of the catalog: its declaration and its price rule.
+
+    `output_seconds` takes the lengths of the inputs in seconds by field name and returns the output's.
+    """
+
+    slug: str
+    title: Text
+    summary: Text
+    parameters: type[Parameters]
+    output_seconds: Callable[[Mapping[str, float]], float]
+    timed_fields: tuple[str, ...]  # the inputs whose lengths the price needs
+
+    KINDS: ClassVar[dict[type, str]] = {str: "text", int: "integer"}
+
+    @cached_property
+    def fields(self) -> tuple[FieldSpec, ...]:
+        return tuple(_field_spec(name, info) for name, info in self.parameters.model_fields.items())
+
+    @property
+    def media_fields(self) -> tuple[FieldSpec, ...]:
+        return tuple(field for field in self.fields if field.is_media)
+
+    def field(self, name: str) -> FieldSpec:
+        return next(field for field in self.fields if field.name == name)
+
+    def coerce(self, strings: Mapping[str, str]) -> dict[str, Any]:
+        """Turn a form's strings into the JSON values they stand for; what does not fit stays for validation."""
+        values: dict[str, Any] = {}
+        for field in self.fields:
+            text = (strings.get(field.name) or "").strip()
+            if text:
+                values[field.name] = _integer(text) if field.kind == "integer" else text
+        return values
+
+
+def _integer(text: str) -> int | str:
+    try:
+        return int(text) if text.isascii() and len(text) <= 20 else text
+    except ValueError:
+        return text
+
+
+def _field_spec(name: str, info: FieldInfo) -> FieldSpec:
+    shown = _only(info, Shown) or Shown(label=name)
+    media = _only(info, Media)
+    choices = _choices(info.annotation)
+    labels = shown.choice_labels or {}
+    kind = media.kind if media else "choice" if choices else _scalar_kind(info.annotation)
+    bounds = dict(_bounds(info))
+    return FieldSpec(
+        name=name,
+        kind=kind,  # type: ignore[arg-type]
+        label=shown.label,
+        help=shown.help,
+        required=info.is_required(),
+        advanced=shown.advanced,
+        default=None if info.is_required() else info.default,
+        choices=tuple((choice, labels.get(choice, choice)) for choice in choices),
+        minimum=bounds.get("minimum"),
+        maximum=bounds.get("maximum"),
+        max_length=bounds.get("max_length"),
+    )
+
+
+def _only(info: FieldInfo, kind: type[T]) -> T | None:
+    return next((item for item in info.metadata if isinstance(item, kind)), None)
+
+
+def _without_none(annotation: Any) -> Any:
+    if typing.get_origin(annotation) in (types.UnionType, typing.Union):
+        return next(part for part in typing.get_args(annotation) if part is not type(None))
+    return annotation
+
+
+def _choices(annotation: Any) -> tuple[str, ...]:
+    annotation = _without_none(annotation)
+    return typing.get_args(annotation) if typing.get_origin(annotation) is Literal else ()
+
+
+def _scalar_kind(annotation: Any) -> str:
+    return ModelSpec.KINDS[_without_none(annotation)]
+
+
+def _bounds(info: FieldInfo) -> Iterator[tuple[str, int]]:
+    for item in info.metadata:
+        if isinstance(item, annotated_types.Ge):
+            yield "minimum", typing.cast(int, item.ge)
+        elif isinstance(item, annotated_types.Le):
+            yield "maximum", typing.cast(int, item.le)
+        elif isinstance(item, annotated_types.MaxLen):
+            yield "max_length", item.max_length
+
+
+RESOLUTION_LABELS = {"480p": _("480p, the standard size"), "720p": _("720p, sharper")}

@@ -1,0 +1,200 @@
+"""One job from the claim to its end, and whatever interrupts it in between."""
+
+import errno
+import logging
+import secrets
+import shutil
+import threading
+import time
+from types import TracebackType
+
+from django.conf import settings
+from django.db import DatabaseError, connection
+
+from accounts.ledger import NotEnoughCredits
+from jobs import lifecycle, media, submit
+from jobs.engine.errors import Canceled, EngineDied
+from jobs.form_state import FormState
+from jobs.lifecycle import Claim
+from jobs.models import Job
+from jobs.problems import Invalid, JobFailure
+from jobs.providers.base import Accepted, Done, Failed, Outcome, Provider, RunContext
+
+log = logging.getLogger(__name__)
+
+PROGRESS_EVERY = 1.0  # seconds between two writes of a job's progress
+# A crash of the render process may be the file's fault (then again it may be the machine's): one more try.
+CRASHES_AT_MOST = 2
+
+# Set while the worker is being stopped: the job in hand goes back in line instead of being lost.
+stopping = threading.Event()
+
+
+def run_next(provider: Provider) -> bool:
+    """Claim the job that is next in line and bring it to its end. False when nobody waits."""
+    if stopping.is_set():
+        return False
+    claim = lifecycle.claim_next()
+    if claim is None:
+        return False
+    with Lease(claim) as lease:
+        try:
+            _run(claim, provider, lease)
+        except Canceled:
+            _hand_back(claim)
+        except EngineDied as error:
+            log.warning("The render process of job %s ended: %s", claim.job_id, error)
+            lifecycle.lose(claim, reason="The render process ended.", at_most=CRASHES_AT_MOST)
+        except JobFailure as error:
+            lifecycle.fail(claim.job_id, code=error.code, sentence=error.sentence, guard=claim.guard)
+        except Exception as error:  # noqa: BLE001 - the job must end, whatever went wrong
+            _fail_unexpectedly(claim, error)
+        finally:
+            shutil.rmtree(media.work_folder(claim.job_id, claim.attempt), ignore_errors=True)
+    return True
+
+
+def _run(claim: Claim, provider: Provider, lease: "Lease") -> None:
+    media.drop_work(claim.job_id)
+    media.drop_other_results(claim.job_id)
+    job = Job.objects.select_related("team", "key", "person").get(pk=claim.job_id)
+    state = FormState.from_json(job.form_state)
+    folder = media.work_folder(job.pk, claim.attempt)
+    lease.progress("fetch", 0.0)
+    inputs = media.gather(job, folder)
+    _settle_price(claim, state, inputs.seconds)
+    context = RunContext(
+        job_id=job.pk,
+        attempt=claim.attempt,
+        model=job.model,
+        values=state.values,
+        inputs=inputs.paths,
+        seconds=state.spec.output_seconds(inputs.seconds),
+        max_seconds=float(settings.OUTPUT_MAX_SECONDS),
+        seed=job.seed or 0,
+        folder=folder,
+        on_progress=lease.progress,
+        is_canceled=lease.is_over,
+    )
+    _conclude(claim, provider.run(context))
+
+
+def _settle_price(claim: Claim, state: FormState, seconds: dict[str, float]) -> None:
+    price = submit.quote(state, seconds)
+    try:
+        submit.refuse_too_long(price.seconds)
+        held = lifecycle.price(claim, seconds=price.seconds, amount=price.credits)
+    except Invalid as error:
+        raise JobFailure(error.fields[0].code, error.fields[0].message) from error
+    except NotEnoughCredits as error:
+        raise JobFailure(error.code, error.sentence) from error
+    if not held:
+        raise Canceled
+
+
+def _conclude(claim: Claim, outcome: Outcome) -> None:
+    if isinstance(outcome, Failed):
+        raise JobFailure(outcome.code, outcome.sentence)
+    if isinstance(outcome, Accepted):
+        raise NotImplementedError("No provider of this version hands jobs on.")
+    _publish(claim, outcome)
+
+
+def _publish(claim: Claim, done: Done) -> None:
+    """Store the file, then end the job. A worker that was fenced out meanwhile removes its file again."""
+    stored = media.store_result(claim.job_id, claim.attempt, done.file)
+    token = secrets.token_urlsafe(24)
+    report = done.report
+    published = lifecycle.succeed(
+        claim,
+        lifecycle.Result(
+            file=stored.name,
+            url=f"{settings.SITE_URL}/files/{claim.job_id}/{token}.mp4",
+            token=token,
+            sha256=stored.sha256,
+            bytes=stored.bytes,
+            seconds=report.seconds,
+            width=report.width,
+            height=report.height,
+            seed=report.seed,
+            timings=report.timings,
+            warnings=report.warnings,
+        ),
+    )
+    if published:
+        media.drop_other_results(claim.job_id, keep=stored.name)
+    else:
+        media.delete(stored.name)
+
+
+def _hand_back(claim: Claim) -> None:
+    """The render stopped because the worker is being stopped, or because the job is no longer ours."""
+    if stopping.is_set():
+        lifecycle.release(claim, reason="The worker was stopped.")
+
+
+def _fail_unexpectedly(claim: Claim, error: Exception) -> None:
+    """A fault of ours: the job ends with a code, its credits return, and the log has the whole story."""
+    log.exception("Job %s, attempt %s", claim.job_id, claim.attempt)
+    if isinstance(error, DatabaseError):
+        return  # nothing can be written now; the lease runs out and the job goes back in line
+    full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+    code = "storage_full" if full else "internal_error"
+    sentence = (
+        "The site has no room left for files; nothing was charged. Please try again later."
+        if full
+        else "Something went wrong on the site's side; nothing was charged. Please try again."
+    )
+    lifecycle.fail(claim.job_id, code=code, sentence=sentence, guard=claim.guard)
+
+
+class Lease:
+    """Renews a claim from a thread of its own while a `with` block runs, and carries the job's progress.
+
+    The thread has its own database connection, and lives on while the block waits for a network or a render.
+    """
+
+    def __init__(self, claim: Claim):
+        self._claim = claim
+        self._ended = threading.Event()
+        self._lost = threading.Event()
+        self._written = 0.0
+        self._stage, self._percent = "", 0
+        self._thread = threading.Thread(target=self._renew, name=f"lease-{claim.job_id}", daemon=True)
+
+    def __enter__(self) -> "Lease":
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    def progress(self, stage: str, fraction: float) -> None:
+        """Note how far the job is; written at most once a second."""
+        self._stage, self._percent = stage, min(99, int(fraction * 100))
+        now = time.monotonic()
+        if now - self._written >= PROGRESS_EVERY:
+            self._written = now
+            self._beat()
+
+    def is_over(self) -> bool:
+        """Whether the work should stop: the job was canceled or taken over, or the worker is being stopped."""
+        return self._lost.is_set() or stopping.is_set()
+
+    def _beat(self) -> None:
+        if not lifecycle.heartbeat(self._claim, stage=self._stage, percent=self._percent):
+            self._lost.set()
+
+    def _renew(self) -> None:
+        try:
+            while not self._ended.wait(settings.LEASE_RENEW_SECONDS):
+                try:
+                    self._beat()
+                except DatabaseError as error:
+                    log.warning("The lease of job %s could not be renewed: %s", self._claim.job_id, error)
+                    connection.close()
+        finally:
+            connection.close()

@@ -1,0 +1,294 @@
+"""The only state machine: each verb is one guarded UPDATE, an event row, its ledger call and after-commit work.
+
+A verb whose UPDATE matches no row changes nothing and says so: somebody else won, and that is no error.
+"""
+
+import uuid
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import F, Q
+from django.db.models.functions import Coalesce
+from django.utils import timezone
+
+from accounts import ledger
+from accounts.ledger import Source
+from jobs import outbox
+from jobs.models import Job, JobEvent, State, WebhookDelivery
+from jobs.models.jobs import ACTIVE_STATES
+
+MAX_LOST_ATTEMPTS = 3
+
+
+@dataclass(frozen=True)
+class Verb:
+    name: str
+    sources: tuple[State, ...]
+    target: State
+
+
+CLAIM = Verb("claim", (State.QUEUED,), State.RUNNING)
+PRICE = Verb("price", (State.RUNNING,), State.RUNNING)
+HAND_OFF = Verb("hand_off", (State.RUNNING,), State.WAITING)
+SUCCEED = Verb("succeed", (State.RUNNING, State.WAITING), State.COMPLETED)
+FAIL = Verb("fail", ACTIVE_STATES, State.FAILED)
+CANCEL = Verb("cancel", ACTIVE_STATES, State.CANCELED)
+REQUEUE = Verb("requeue", (State.RUNNING,), State.QUEUED)
+RELEASE = Verb("release", (State.RUNNING,), State.QUEUED)
+
+VERBS = (CLAIM, PRICE, HAND_OFF, SUCCEED, FAIL, CANCEL, REQUEUE, RELEASE)
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A worker's hold on a job. Every write of that worker carries the attempt, so a late one is fenced out."""
+
+    job_id: uuid.UUID
+    attempt: int
+
+    @property
+    def guard(self) -> Q:
+        return Q(attempt=self.attempt)
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a finished render left: where it lies in the storage and what it is."""
+
+    file: str
+    url: str
+    token: str
+    sha256: str
+    bytes: int
+    seconds: float
+    width: int
+    height: int
+    seed: int
+    timings: dict[str, int]
+    warnings: list[str]
+
+
+def begin(job: Job) -> None:
+    """Save a new job, in the caller's transaction and after its reservation: the submit verb."""
+    job.save(force_insert=True)
+    JobEvent.objects.create(job=job, verb="submit", old="", new=job.state, attempt=0)
+    outbox.promise(job)
+
+
+def claim_next() -> Claim | None:
+    """Take the job that is next in line, or None when nobody waits."""
+    for job_id in (
+        Job.objects.filter(state=State.QUEUED).order_by("created_at").values_list("pk", flat=True)[:20]
+    ):
+        with transaction.atomic():
+            job = _move(
+                job_id,
+                CLAIM,
+                attempt=F("attempt") + 1,
+                lease_until=_lease_end(),
+                started_at=timezone.now(),
+                stage="",
+                progress=0,
+            )
+            if job:
+                outbox.keep(job)
+                return Claim(job.pk, job.attempt)
+    return None
+
+
+def heartbeat(claim: Claim, *, stage: str = "", percent: int = 0) -> bool:
+    """Renew the lease and note progress. False: the job is no longer this worker's, and it should stop."""
+    live = Job.objects.filter(claim.guard, pk=claim.job_id, state=State.RUNNING)
+    if not live.update(lease_until=_lease_end()):
+        return False
+    if stage:
+        changed = live.exclude(stage=stage, progress__gte=percent)
+        changed.update(stage=stage, progress=percent, version=F("version") + 1, changed_at=timezone.now())
+    return True
+
+
+def price(claim: Claim, *, seconds: int, amount: int) -> bool:
+    """Reserve the exact price, `amount` credits for `seconds`. Raises NotEnoughCredits, with nothing changed. Never below what is reserved."""
+    with transaction.atomic():
+        job = _move(claim.job_id, PRICE, guard=claim.guard, billed_seconds=seconds)
+        if job is None:
+            return False
+        more = amount - job.reserved
+        if more > 0:
+            ledger.reserve(
+                team=job.team,
+                kind=job.purse,
+                amount=more,
+                reference=f"job:{job.pk}:exact",
+                source=_source(job),
+            )
+            Job.objects.filter(pk=job.pk).update(reserved=F("reserved") + more)
+    return True
+
+
+def succeed(claim: Claim, result: Result) -> bool:
+    """Publish the result and charge what was reserved."""
+    now = timezone.now()
+    with transaction.atomic():
+        job = _move(
+            claim.job_id,
+            SUCCEED,
+            guard=claim.guard,
+            output_file=result.file,
+            output_url=result.url,
+            output_token=result.token,
+            output_sha256=result.sha256,
+            output_bytes=result.bytes,
+            output_seconds=result.seconds,
+            width=result.width,
+            height=result.height,
+            seed=result.seed,
+            timings=result.timings,
+            warnings=result.warnings,
+            charged=F("reserved"),
+            progress=100,
+            stage="",
+            lease_until=None,
+            finished_at=now,
+            expires_at=now + timedelta(days=settings.RESULT_DAYS),
+        )
+        if job is None:
+            return False
+        elapsed = now - (job.started_at or job.created_at)
+        Job.objects.filter(pk=job.pk).update(execution_ms=round(elapsed.total_seconds() * 1000))
+        ledger.charge(
+            team=job.team, kind=job.purse, amount=job.reserved, reference=f"job:{job.pk}", source=_source(job)
+        )
+        _announce(job)
+    return True
+
+
+def fail(job_id: uuid.UUID, *, code: str, sentence: str, guard: Q | None = None) -> bool:
+    """End the job without a result and give back what was reserved."""
+    with transaction.atomic():
+        job = _move(job_id, FAIL, guard=guard, reason=code, **_ended(code, sentence))
+        return _settle_without_charge(job)
+
+
+def cancel(job_id: uuid.UUID, *, reason: str = "") -> bool:
+    """End an unfinished job at its owner's wish and give back what was reserved."""
+    with transaction.atomic():
+        job = _move(job_id, CANCEL, reason=reason, **_ended("canceled", "Canceled"))
+        return _settle_without_charge(job)
+
+
+def release(claim: Claim, *, reason: str) -> bool:
+    """Hand a running job back unharmed (the worker is being stopped); it does not count as lost."""
+    with transaction.atomic():
+        job = _move(
+            claim.job_id, RELEASE, guard=claim.guard, reason=reason, lease_until=None, stage="", progress=0
+        )
+        if job:
+            outbox.promise(job)
+    return job is not None
+
+
+def lose(claim: Claim, *, reason: str, at_most: int = MAX_LOST_ATTEMPTS) -> bool:
+    """An attempt ended without an answer: back in line, or failed once `at_most` attempts were lost."""
+    return _requeue(claim.job_id, claim.guard, reason=reason, at_most=at_most)
+
+
+def requeue_expired() -> int:
+    """Put jobs whose lease is over back in line; returns how many."""
+    over = Q(lease_until__lt=timezone.now())
+    expired = Job.objects.filter(over, state=State.RUNNING).values_list("pk", flat=True)[:100]
+    return sum(
+        _requeue(job_id, over, reason="The worker stopped answering.", at_most=MAX_LOST_ATTEMPTS)
+        for job_id in list(expired)
+    )
+
+
+def fail_overdue() -> int:
+    """Fail jobs that are past their deadline; returns how many."""
+    overdue = Q(deadline__lt=timezone.now())
+    late = Job.objects.filter(overdue, state__in=ACTIVE_STATES).values_list("pk", flat=True)[:100]
+    sentence = "The job did not finish before its deadline; nothing was charged. Please submit it again."
+    return sum(fail(job_id, code="deadline", sentence=sentence, guard=overdue) for job_id in list(late))
+
+
+def _requeue(job_id: uuid.UUID, guard: Q, *, reason: str, at_most: int) -> bool:
+    with transaction.atomic():
+        job = _move(
+            job_id,
+            REQUEUE,
+            guard=guard & Q(lost_attempts__lt=at_most - 1),
+            reason=reason,
+            lost_attempts=F("lost_attempts") + 1,
+            lease_until=None,
+            stage="",
+            progress=0,
+        )
+        if job:
+            outbox.promise(job)
+            return True
+    sentence = (
+        f"The render was started {at_most} times and ended each time without an answer; "
+        "nothing was charged. Please try other files, or tell the site's operator."
+    )
+    return fail(job_id, code="render_lost", sentence=sentence, guard=guard & Q(state=State.RUNNING))
+
+
+def _move(
+    job_id: uuid.UUID, verb: Verb, *, guard: Q | None = None, reason: str = "", **changes: Any
+) -> Job | None:
+    """The guarded UPDATE and its event row. None: the job is not in a state (or hands) that this verb leaves."""
+    moved = Job.objects.filter(guard or Q(), pk=job_id, state__in=verb.sources).update(
+        previous_state=F("state"),
+        state=verb.target,
+        version=F("version") + 1,
+        changed_at=timezone.now(),
+        **changes,
+    )
+    if moved != 1:
+        return None
+    job = Job.objects.select_related("team", "key", "person").get(pk=job_id)
+    JobEvent.objects.create(
+        job=job, verb=verb.name, old=job.previous_state, new=job.state, attempt=job.attempt, reason=reason
+    )
+    return job
+
+
+def _ended(code: str, sentence: str) -> dict[str, Any]:
+    now = timezone.now()
+    return {
+        "error_code": code,
+        "error": sentence,
+        "stage": "",
+        "lease_until": None,
+        "finished_at": now,
+        "started_at": Coalesce(F("started_at"), now),
+    }
+
+
+def _settle_without_charge(job: Job | None) -> bool:
+    if job is None:
+        return False
+    outbox.keep(job)
+    ledger.give_back(
+        team=job.team, kind=job.purse, amount=job.reserved, reference=f"job:{job.pk}", source=_source(job)
+    )
+    _announce(job)
+    return True
+
+
+def _announce(job: Job) -> None:
+    """Write the job's webhook delivery in the same transaction, and nudge the deliverer after it."""
+    if job.webhook:
+        WebhookDelivery.objects.create(job=job, url=job.webhook)
+        transaction.on_commit(outbox.nudge_deliver)
+
+
+def _source(job: Job) -> Source:
+    return Source(job_id=job.pk, key=job.key, person=job.person)
+
+
+def _lease_end() -> datetime:
+    return timezone.now() + timedelta(seconds=settings.LEASE_SECONDS)

@@ -1,0 +1,163 @@
+"""A job, its history and its outbox row. Only jobs/lifecycle.py writes a state."""
+
+import uuid
+from typing import Any
+
+from django.conf import settings
+from django.db import models
+from django.utils import timezone
+from django.utils.text import slugify
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models import ApiKey, Team
+from accounts.models.ledger import PurseKind
+
+
+class State(models.TextChoices):
+    QUEUED = "queued", _("In line")
+    RUNNING = "running", _("Rendering")
+    WAITING = "waiting", _("Being made elsewhere")
+    COMPLETED = "completed", _("Completed")
+    FAILED = "failed", _("Failed")
+    CANCELED = "canceled", _("Canceled")
+
+
+ACTIVE_STATES = (State.QUEUED, State.RUNNING, State.WAITING)
+ENDED_STATES = (State.COMPLETED, State.FAILED, State.CANCELED)
+
+
+class Job(models.Model):
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="jobs")
+    person = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    key = models.ForeignKey(ApiKey, null=True, on_delete=models.PROTECT, related_name="+")
+
+    # What was asked for. form_state is the frozen snapshot of jobs/form_state.py.
+    model = models.CharField(max_length=40)
+    form_state = models.JSONField()
+    fingerprint = models.CharField(max_length=64)
+    webhook = models.TextField(blank=True)
+
+    state = models.CharField(max_length=10, choices=State.choices, default=State.QUEUED)
+    # Written by the same UPDATE as `state`, so that the event row can name the state that was left.
+    previous_state = models.CharField(max_length=10, blank=True)
+    # Grows with every change that a page can show; a page asks "newer than n?".
+    version = models.PositiveIntegerField(default=1)
+    changed_at = models.DateTimeField(default=timezone.now)
+
+    # Credits: what is set aside while the job is unfinished, what was spent at its end.
+    purse = models.CharField(max_length=4, choices=PurseKind.choices)
+    reserved = models.PositiveIntegerField(default=0)
+    charged = models.PositiveIntegerField(default=0)
+    billed_seconds = models.PositiveIntegerField(null=True)
+
+    # The lease: a worker owns the job while it renews it, and `attempt` fences out one that wakes up late.
+    attempt = models.PositiveIntegerField(default=0)
+    lost_attempts = models.PositiveIntegerField(default=0)
+    lease_until = models.DateTimeField(null=True)
+    deadline = models.DateTimeField()
+    stage = models.CharField(max_length=40, blank=True)
+    progress = models.PositiveSmallIntegerField(default=0)  # percent
+
+    # The end of it.
+    error_code = models.CharField(max_length=60, blank=True)
+    error = models.TextField(blank=True)
+    seed = models.PositiveIntegerField(null=True)
+    warnings = models.JSONField(default=list)
+    timings = models.JSONField(null=True)
+    execution_ms = models.PositiveIntegerField(null=True)
+    output_file = models.CharField(max_length=200, blank=True)
+    output_token = models.CharField(max_length=64, blank=True)
+    output_url = models.TextField(blank=True)
+    output_sha256 = models.CharField(max_length=64, blank=True)
+    output_bytes = models.BigIntegerField(null=True)
+    output_seconds = models.FloatField(null=True)
+    width = models.PositiveIntegerField(null=True)
+    height = models.PositiveIntegerField(null=True)
+
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    started_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)
+    expires_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["-created_at", "-pk"]
+        indexes = [
+            # The history page: a team's jobs, newest first.
+            models.Index(fields=["team", "-created_at", "-id"], name="job_by_team"),
+            # "Has anything changed?", asked by every open history page.
+            models.Index(fields=["team", "-changed_at"], name="job_by_change"),
+            # The next job in line.
+            models.Index(fields=["created_at"], name="job_queued", condition=models.Q(state="queued")),
+            # The sweeper: leases that are over, deadlines that have passed.
+            models.Index(fields=["lease_until"], name="job_leases", condition=models.Q(state="running")),
+            models.Index(
+                fields=["deadline"],
+                name="job_deadlines",
+                condition=models.Q(state__in=["queued", "running", "waiting"]),
+            ),
+            # Expiry of results.
+            models.Index(fields=["expires_at"], name="job_expiry", condition=~models.Q(output_file="")),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.model} {self.pk}"
+
+    @property
+    def is_active(self) -> bool:
+        return self.state in ACTIVE_STATES
+
+    @property
+    def credits(self) -> int:
+        """Set aside while it is unfinished, spent once it has ended."""
+        return self.reserved if self.is_active else self.charged
+
+    @property
+    def source(self) -> str:
+        return "api" if self.purse == PurseKind.API else "browser"
+
+    @property
+    def download_name(self) -> str:
+        """A sensible file name for the result, made of the input's own and the job's first characters."""
+        label = slugify(self.form_state.get("label", ""))[:60] or self.model
+        return f"{label}-{str(self.pk)[:8]}.mp4"
+
+    @property
+    def values(self) -> dict[str, Any]:
+        return self.form_state["values"]
+
+
+class JobEvent(models.Model):
+    """One transition, written in its own transaction's company: history, timeline and proof in one."""
+
+    job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="events")
+    verb = models.CharField(max_length=20)
+    old = models.CharField(max_length=10, blank=True)
+    new = models.CharField(max_length=10)
+    attempt = models.PositiveIntegerField()
+    reason = models.TextField(blank=True)
+    at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ["pk"]
+
+    def __str__(self) -> str:
+        return f"{self.verb}: {self.old} -> {self.new}"
+
+
+class Outbox(models.Model):
+    """A queued job's promise that a worker will be nudged. Written with the job, gone when it is claimed."""
+
+    job = models.OneToOneField(Job, on_delete=models.CASCADE, primary_key=True)
+    due_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        indexes = [
+            # The sweeper reads what is due.
+            models.Index(fields=["due_at"], name="outbox_due"),
+        ]
+
+    def __str__(self) -> str:
+        return f"nudge for {self.job_id}"

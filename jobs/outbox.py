@@ -1,0 +1,59 @@
+"""Nudges to workers. A lost one costs time and nothing else: the sweeper sends again what is due."""
+
+import logging
+from datetime import timedelta
+
+from django.db import transaction
+from django.utils import timezone
+from kombu.exceptions import OperationalError
+
+from jobs.models import Job, Outbox
+from lipsyncweb.celery import app
+
+log = logging.getLogger(__name__)
+
+# A nudge carries no job: the worker takes the next in line. So a handful is enough however long the line is,
+# and a broker that was down for an hour is not flooded.
+RESEND_AT_MOST = 8
+RESEND_AFTER = timedelta(seconds=30)
+
+
+def promise(job: Job) -> None:
+    """Write the job's outbox row in the caller's transaction and nudge a worker after its commit."""
+    Outbox.objects.update_or_create(job=job, defaults={"due_at": timezone.now() + RESEND_AFTER})
+    transaction.on_commit(nudge_render)
+
+
+def keep(job: Job) -> None:
+    """The job was claimed: its promise is kept."""
+    Outbox.objects.filter(job=job).delete()
+
+
+def resend_due() -> int:
+    """Nudge again for jobs that nobody has claimed; returns how many nudges were sent."""
+    now = timezone.now()
+    due = list(
+        Outbox.objects.filter(due_at__lte=now)
+        .order_by("due_at")
+        .values_list("pk", flat=True)[:RESEND_AT_MOST]
+    )
+    Outbox.objects.filter(pk__in=due).update(due_at=now + RESEND_AFTER)
+    for _nudge in due:
+        nudge_render()
+    return len(due)
+
+
+def nudge_render() -> None:
+    _send("jobs.tasks.run_next")
+
+
+def nudge_deliver() -> None:
+    _send("jobs.tasks.deliver_due")
+
+
+def _send(task: str) -> None:
+    try:
+        app.send_task(task, retry=False, ignore_result=True)
+    except (OperationalError, OSError) as error:
+        # The row is the truth: what could not be sent is left to the sweeper.
+        log.warning("The broker took no nudge for %s: %s", task, error)

@@ -1,0 +1,103 @@
+"""quote() says what a request would cost; submit() accepts it in one transaction."""
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from accounts import access, ledger
+from accounts.access import Actor
+from accounts.models import ApiKey, Team
+from accounts.models.ledger import PurseKind
+from jobs import lifecycle, media
+from jobs.catalog.pricing import MINIMUM_SECONDS, billed_seconds, credits_for
+from jobs.form_state import FormState
+from jobs.models import Job
+from jobs.problems import FieldProblem, Invalid
+from lipsyncweb.http.outbound import Refused, check_address, policy_from_settings
+
+
+@dataclass(frozen=True)
+class Quote:
+    """What a generation costs. Not exact while a length is unknown: then it is the least that it can be."""
+
+    seconds: int
+    credits: int
+    exact: bool
+
+
+def quote(form_state: FormState, seconds: Mapping[str, float]) -> Quote:
+    """The price of this request, with the lengths in seconds of those inputs that are known, by field."""
+    spec = form_state.spec
+    exact = all(name in seconds for name in spec.timed_fields if name in form_state.values)
+    billed = billed_seconds(spec.output_seconds(seconds)) if exact else MINIMUM_SECONDS
+    return Quote(seconds=billed, credits=credits_for(billed, form_state.values["resolution"]), exact=exact)
+
+
+def check_webhook(url: str) -> str:
+    """The webhook's address in its normal form, or Invalid. No name is looked up here."""
+    try:
+        return check_address(url, policy_from_settings())
+    except Refused as error:
+        raise Invalid([FieldProblem("webhook", error.code, f"webhook: {error.sentence}")]) from None
+
+
+def submit(*, team: Team, actor: Actor, form_state: FormState, webhook: str = "") -> Job:
+    """Accept a request: reserve its credits and write the job and its outbox row, all in one transaction.
+
+    Raises NotEnoughCredits or Invalid, with nothing changed, and PermissionDenied.
+    """
+    access.require(actor, "jobs.submit", team)
+    webhook = check_webhook(webhook) if webhook else ""
+    inputs = media.own_inputs(team, form_state)
+    lengths = {name: item.seconds for name, item in inputs.items() if item.seconds is not None}
+    price = quote(form_state, lengths)
+    refuse_too_long(price.seconds)
+    by_key = isinstance(actor, ApiKey)
+    job = Job(
+        team=team,
+        key=actor if by_key else None,
+        person=None if by_key else actor.user,
+        model=form_state.model,
+        form_state=form_state.to_json(label=media.label(form_state, inputs)),
+        fingerprint=form_state.fingerprint,
+        webhook=webhook,
+        purse=PurseKind.API if by_key else PurseKind.USER,
+        reserved=price.credits,
+        billed_seconds=price.seconds if price.exact else None,
+        seed=_seed(form_state),
+        deadline=timezone.now() + timedelta(seconds=settings.JOB_DEADLINE_SECONDS),
+    )
+    with transaction.atomic():
+        ledger.reserve(
+            team=team,
+            kind=job.purse,
+            amount=price.credits,
+            reference=f"job:{job.pk}:{'exact' if price.exact else 'minimum'}",
+            source=ledger.Source(job_id=job.pk, key=job.key, person=job.person),
+        )
+        lifecycle.begin(job)
+    return job
+
+
+def _seed(form_state: FormState) -> int:
+    """The seed that was asked for, or a random one: chosen here, so that a second attempt uses the same."""
+    asked = form_state.values.get("seed", -1)
+    return asked if asked >= 0 else secrets.randbelow(2**31)
+
+
+def refuse_too_long(seconds: int) -> None:
+    """Raise Invalid when the output would be longer than the site makes."""
+    if seconds > settings.OUTPUT_MAX_SECONDS:
+        sentence = _(
+            "The video would be %(seconds)s s long, and the longest is %(limit)s s; use shorter audio."
+        ) % {
+            "seconds": seconds,
+            "limit": settings.OUTPUT_MAX_SECONDS,
+        }
+        raise Invalid([FieldProblem("formState.audio", "too_long", sentence)])

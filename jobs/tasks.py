@@ -1,0 +1,51 @@
+"""Celery's doors: each calls one service."""
+
+import functools
+from typing import Any
+
+from celery.signals import worker_shutting_down
+from django.core.management import call_command
+
+from jobs import execute, lifecycle, media, outbox
+from jobs.providers.embedded import EmbeddedProvider
+from jobs.webhooks import deliver
+from lipsyncweb.celery import app
+
+
+@functools.cache
+def provider() -> EmbeddedProvider:
+    """This worker's render process: one, made when the first job comes and kept warm."""
+    return EmbeddedProvider()
+
+
+@app.task
+def run_next() -> None:
+    execute.run_next(provider())
+
+
+@app.task
+def deliver_due() -> None:
+    deliver.deliver_due()
+
+
+@app.task
+def sweep() -> None:
+    lifecycle.requeue_expired()
+    lifecycle.fail_overdue()
+    outbox.resend_due()
+
+
+@app.task
+def expire() -> None:
+    media.expire()
+
+
+@app.task
+def reconcile() -> None:
+    call_command("reconcile")
+
+
+@worker_shutting_down.connect
+def stop_the_job_in_hand(**kwargs: Any) -> None:
+    """Runs in the worker's own process (its pool is threads), so that a long render does not hold up a stop."""
+    execute.stopping.set()

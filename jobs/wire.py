@@ -1,0 +1,43 @@
+"""The seven-field job document: the polling answer and the webhook body are this function."""
+
+from typing import Any
+
+from jobs.models import Job, State
+
+STATUS = {
+    State.QUEUED: "processing",
+    State.RUNNING: "processing",
+    State.WAITING: "processing",
+    State.COMPLETED: "completed",
+    State.FAILED: "failed",
+    State.CANCELED: "failed",
+}
+
+
+def job_document(job: Job) -> dict[str, Any]:
+    """What a client sees of a job. Fixed once the job has ended, so that a repeat is equal to the byte.
+
+    The first seven fields are the contract; those after them are documented additions.
+    """
+    status = STATUS[State(job.state)]
+    completed = status == "completed"
+    return {
+        "id": str(job.pk),
+        "model": job.model,
+        "status": status,
+        "output": job.output_url if completed else None,
+        "error": job.error,
+        "executionTime": job.execution_ms if completed else None,
+        "timings": job.timings if completed else None,
+        "requestId": str(job.pk),
+        "progress": job.progress,
+        "credits": job.credits,
+        "seed": job.seed,
+        "expiresAt": job.expires_at.isoformat() if job.expires_at else None,
+        "code": job.error_code,
+    }
+
+
+def submitted_document(job: Job) -> dict[str, Any]:
+    """The answer to a submit. Real clients read `id` or `requestId`."""
+    return {"id": str(job.pk), "requestId": str(job.pk), "status": "processing"}

@@ -1,0 +1,46 @@
+"""The Celery app, its two queues and its schedule.
+
+A message is only a nudge: the rows are the truth, and the sweeper sends again what was lost.
+"""
+
+import os
+
+from celery import Celery
+from django.conf import settings
+
+from lipsyncweb import broker
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "lipsyncweb.settings")
+broker.register()
+
+app = Celery("lipsyncweb")
+app.conf.update(
+    broker_url=settings.BROKER_URL,
+    broker_transport_options=broker.options(settings.BROKER_DIR)
+    if settings.BROKER_URL.startswith("lipsyncfs:")
+    else {},
+    broker_connection_retry_on_startup=True,
+    broker_connection_timeout=1,
+    task_ignore_result=True,
+    task_acks_late=False,
+    task_publish_retry=False,
+    task_default_queue="light",
+    task_routes={"jobs.tasks.run_next": {"queue": "render"}},
+    task_time_limit=None,
+    worker_prefetch_multiplier=1,
+    worker_enable_remote_control=False,
+    worker_hijack_root_logger=False,
+    worker_send_task_events=False,
+    timezone="UTC",
+    beat_schedule={
+        "sweep": {
+            "task": "jobs.tasks.sweep",
+            "schedule": float(settings.SWEEP_SECONDS),
+            "options": {"expires": settings.SWEEP_SECONDS},
+        },
+        "deliver-due": {"task": "jobs.tasks.deliver_due", "schedule": 5.0, "options": {"expires": 5}},
+        "expire": {"task": "jobs.tasks.expire", "schedule": 600.0, "options": {"expires": 600}},
+        "reconcile": {"task": "jobs.tasks.reconcile", "schedule": 86400.0, "options": {"expires": 3600}},
+    },
+)
+app.autodiscover_tasks(["jobs"])

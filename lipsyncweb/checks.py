@@ -1,0 +1,74 @@
+"""Misconfiguration as numbered system checks with a hint. An Error stops `manage.py` and `lipsyncweb.run`."""
+
+from typing import Any
+
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Tags, Warning, register  # noqa: A004
+
+SHORTEST_SECRET = 50
+
+
+@register(Tags.security)
+def production_is_safe(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """What production mode refuses to start with."""
+    if settings.LIPSYNCWEB_MODE != "production":
+        return []
+    found: list[CheckMessage] = []
+    if settings.SECRET_KEY == "unset" or len(settings.SECRET_KEY) < SHORTEST_SECRET:  # noqa: S105
+        found.append(
+            Error(
+                "SECRET_KEY is not set, or shorter than 50 characters.",
+                hint='Set SECRET_KEY to the output of: python -c "import secrets; print(secrets.token_urlsafe(50))"',
+                id="lipsyncweb.E001",
+            )
+        )
+    if settings.DEBUG:
+        found.append(
+            Error("DEBUG is on in production.", hint="Unset DEBUG, or set it to false.", id="lipsyncweb.E002")
+        )
+    if settings.OUTBOUND_ALLOW_LOOPBACK:
+        found.append(
+            Error(
+                "OUTBOUND_ALLOW_LOOPBACK is on in production: anybody could reach this machine's own services.",
+                hint="Unset OUTBOUND_ALLOW_LOOPBACK.",
+                id="lipsyncweb.E003",
+            )
+        )
+    if not settings.SECURE:
+        found.append(
+            Error(
+                f"SITE_URL is {settings.SITE_URL}, which is not HTTPS: sessions and keys would travel in the clear.",
+                hint="Set SITE_URL to the public https:// address.",
+                id="lipsyncweb.E004",
+            )
+        )
+    if "*" in settings.ALLOWED_HOSTS:
+        found.append(
+            Error(
+                "ALLOWED_HOSTS admits every host.",
+                hint="Name the site's own hosts, separated by commas.",
+                id="lipsyncweb.E005",
+            )
+        )
+    if settings.CACHES["default"]["BACKEND"].endswith("LocMemCache"):
+        found.append(
+            Warning(
+                "CACHE_URL is not set: each web process counts sign-in attempts by itself.",
+                hint="With more than one web process, set CACHE_URL to a shared cache such as redis://host/1.",
+                id="lipsyncweb.W001",
+            )
+        )
+    return found
+
+
+@register
+def lease_is_renewed_in_time(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    if settings.LEASE_RENEW_SECONDS * 2 > settings.LEASE_SECONDS:
+        return [
+            Error(
+                "LEASE_RENEW_SECONDS is more than half of LEASE_SECONDS: one slow renewal would lose a running job.",
+                hint="Renew at least three times a lease, as the defaults of 10 and 45 do.",
+                id="lipsyncweb.E006",
+            )
+        ]
+    return []

@@ -1,0 +1,257 @@
+"""All settings, read from the environment once. A clone runs with none of them set.
+
+Every variable is listed in docs/settings.md; a test compares the two.
+"""
+
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import environ
+from csp.constants import NONCE, NONE, SELF
+from django.core.exceptions import ImproperlyConfigured
+from django.utils.translation import gettext_lazy as _
+
+from lipsyncweb.local import local_secret
+
+env = environ.Env()
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+# --- mode ---------------------------------------------------------------------------------------
+LIPSYNCWEB_MODE = env.str("LIPSYNCWEB_MODE", default="local")
+if LIPSYNCWEB_MODE not in ("local", "production"):
+    raise ImproperlyConfigured(f"LIPSYNCWEB_MODE is {LIPSYNCWEB_MODE!r}; it must be 'local' or 'production'.")
+LOCAL = LIPSYNCWEB_MODE == "local"
+
+DEBUG = env.bool("DEBUG", default=False)
+DATA_DIR = Path(env.str("DATA_DIR", default=str(BASE_DIR / "data"))).expanduser().resolve()
+PORT = env.int("PORT", default=8000)
+SITE_URL = env.str("SITE_URL", default=f"http://localhost:{PORT}").rstrip("/")
+SITE_HOST = urlsplit(SITE_URL).hostname or "localhost"
+
+# In local mode a random key is made on the first start; production must be given one (checks.py).
+SECRET_KEY = env.str("SECRET_KEY", default="") or (
+    local_secret(DATA_DIR / "secret_key") if LOCAL else "unset"
+)
+SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
+# Keys that encrypt secrets at rest (webhook signing secrets); the first writes, all read. Empty: SECRET_KEY.
+ENCRYPTION_KEYS = env.list("ENCRYPTION_KEYS", default=[])
+
+ALLOWED_HOSTS = env.list(
+    "ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"] if LOCAL else [SITE_HOST]
+)
+CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[SITE_URL])
+
+# --- applications -------------------------------------------------------------------------------
+INSTALLED_APPS = [
+    "accounts",
+    "jobs",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.humanize",
+    "django.contrib.messages",
+    "django.contrib.sessions",
+    "django.contrib.staticfiles",
+    "django_htmx",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+    "allauth.socialaccount",
+    "allauth.usersessions",
+    "csp",
+    "ninja",  # so that the API's documentation page takes its scripts from here and not from a CDN
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "jobs.api.middleware.JsonErrorsMiddleware",
+    "lipsyncweb.middleware.OptionalSlashMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "allauth.usersessions.middleware.UserSessionsMiddleware",
+    "accounts.middleware.TeamMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+]
+
+ROOT_URLCONF = "lipsyncweb.urls"
+WSGI_APPLICATION = "lipsyncweb.wsgi.application"
+APPEND_SLASH = False
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.template.context_processors.i18n",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "csp.context_processors.nonce",
+                "accounts.context.team",
+            ],
+        },
+    }
+]
+
+# --- database, cache, broker --------------------------------------------------------------------
+DATABASES = {"default": env.db("DATABASE_URL", default=f"sqlite:///{DATA_DIR / 'db.sqlite3'}")}
+if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
+    DATABASES["default"]["CONN_MAX_AGE"] = None
+    DATABASES["default"]["OPTIONS"] = {
+        # IMMEDIATE: a transaction that reads first and writes later cannot fail for want of the lock.
+        "transaction_mode": "IMMEDIATE",
+        "timeout": 20,
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
+    }
+else:
+    DATABASES["default"]["CONN_MAX_AGE"] = env.int("DATABASE_CONN_MAX_AGE", default=600)
+    DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+CACHES = {"default": env.cache("CACHE_URL", default="locmemcache://")}
+
+BROKER_DIR = DATA_DIR / "broker"
+BROKER_URL = env.str("BROKER_URL", default="lipsyncfs://")
+
+# --- people -------------------------------------------------------------------------------------
+AUTH_USER_MODEL = "accounts.User"
+AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+LOGIN_URL = "account_login"
+LOGIN_REDIRECT_URL = "history"
+LOGOUT_REDIRECT_URL = "home"
+ACCOUNT_ADAPTER = "accounts.adapter.AccountAdapter"
+ACCOUNT_USER_MODEL_USERNAME_FIELD = None
+ACCOUNT_LOGIN_METHODS = {"email"}
+ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]
+ACCOUNT_UNIQUE_EMAIL = True
+ACCOUNT_EMAIL_VERIFICATION = env.str(
+    "ACCOUNT_EMAIL_VERIFICATION", default="optional" if LOCAL else "mandatory"
+)
+ACCOUNT_PREVENT_ENUMERATION = True
+ACCOUNT_LOGOUT_ON_PASSWORD_CHANGE = True
+ACCOUNT_SESSION_REMEMBER = True
+ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
+ACCOUNT_DEFAULT_HTTP_PROTOCOL = urlsplit(SITE_URL).scheme
+# Without a trusted proxy the peer's address is the client's; X-Forwarded-For is anyone's to write.
+ALLAUTH_TRUSTED_PROXY_COUNT = env.int("TRUSTED_PROXY_COUNT", default=0)
+MFA_SUPPORTED_TYPES = ["totp", "recovery_codes", "webauthn"]
+MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = LOCAL
+USERSESSIONS_TRACK_ACTIVITY = False
+
+# What a person's first team is given, once per person.
+STARTING_API_CREDITS = env.int("STARTING_API_CREDITS", default=1000)
+STARTING_USER_CREDITS = env.int("STARTING_USER_CREDITS", default=1000)
+
+# --- mail ---------------------------------------------------------------------------------------
+EMAIL_FILE_PATH = DATA_DIR / "outbox"
+vars().update(env.email_url("EMAIL_URL", default="filemail://" if LOCAL else "smtp://localhost:25"))
+EMAIL_FILE_PATH = DATA_DIR / "outbox"  # the line above sets an empty one for filemail://
+DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default=f"lipsyncweb <noreply@{SITE_HOST}>")
+
+# --- language and time --------------------------------------------------------------------------
+LANGUAGE_CODE = "en"
+LANGUAGES = [("en", _("English")), ("ru", _("Russian"))]
+LOCALE_PATHS = [BASE_DIR / "locale"]
+USE_I18N = True
+USE_TZ = True
+TIME_ZONE = "UTC"
+
+# --- files --------------------------------------------------------------------------------------
+STATIC_URL = "/static/"
+STATIC_ROOT = env.path("STATIC_ROOT", default=str(DATA_DIR / "static"))()
+STATICFILES_DIRS = [BASE_DIR / "static"]
+WHITENOISE_MANIFEST_STRICT = True
+MEDIA_ROOT = DATA_DIR / "media"
+STORAGES = {
+    "default": {
+        "BACKEND": "django.core.files.storage.FileSystemStorage",
+        "OPTIONS": {"location": MEDIA_ROOT},
+    },
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+}
+FILE_UPLOAD_TEMP_DIR = env.str("FILE_UPLOAD_TEMP_DIR", default="") or None
+DATA_UPLOAD_MAX_MEMORY_SIZE = 1_000_000  # a request body without files: forms and the API's JSON
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 200
+FILE_UPLOAD_PERMISSIONS = 0o640
+
+# --- limits of media (printed in the docs) ------------------------------------------------------
+MEDIA_MAX_IMAGE_BYTES = env.int("MEDIA_MAX_IMAGE_BYTES", default=30_000_000)
+MEDIA_MAX_AUDIO_BYTES = env.int("MEDIA_MAX_AUDIO_BYTES", default=100_000_000)
+MEDIA_FETCH_SECONDS = env.int("MEDIA_FETCH_SECONDS", default=120)
+OUTPUT_MAX_SECONDS = env.int("OUTPUT_MAX_SECONDS", default=600)
+RESULT_DAYS = env.int("RESULT_DAYS", default=30)
+
+# --- billing ------------------------------------------------------------------------------------
+BILL_EXTENDED_VIDEO_BY = env.str("BILL_EXTENDED_VIDEO_BY", default="output")
+if BILL_EXTENDED_VIDEO_BY not in ("output", "source"):
+    raise ImproperlyConfigured("BILL_EXTENDED_VIDEO_BY must be 'output' or 'source'.")
+
+# --- jobs ---------------------------------------------------------------------------------------
+LEASE_SECONDS = env.int("LEASE_SECONDS", default=45)
+LEASE_RENEW_SECONDS = env.int("LEASE_RENEW_SECONDS", default=10)
+SWEEP_SECONDS = env.int("SWEEP_SECONDS", default=15)
+# A job that has not ended this long after it was submitted fails, and its credits return.
+JOB_DEADLINE_SECONDS = env.int("JOB_DEADLINE_SECONDS", default=6 * 3600)
+WEBHOOK_TIMEOUT_SECONDS = env.int("WEBHOOK_TIMEOUT_SECONDS", default=15)
+# Admit media and webhook addresses on loopback, with plain HTTP and any port. Refused in production.
+OUTBOUND_ALLOW_LOOPBACK = env.bool("OUTBOUND_ALLOW_LOOPBACK", default=LOCAL)
+OUTBOUND_ALLOW_HTTP = env.bool("OUTBOUND_ALLOW_HTTP", default=False)
+
+# --- security -----------------------------------------------------------------------------------
+SECURE = urlsplit(SITE_URL).scheme == "https"
+SESSION_COOKIE_SECURE = SECURE
+SESSION_COOKIE_NAME = "lipsyncweb_session" if not LOCAL else f"lipsyncweb_session_{PORT}"
+CSRF_COOKIE_SECURE = SECURE
+CSRF_COOKIE_NAME = "csrftoken" if not LOCAL else f"csrftoken_{PORT}"
+LANGUAGE_COOKIE_NAME = "lipsyncweb_language"
+LANGUAGE_COOKIE_SAMESITE = "Lax"
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+SECURE_HSTS_SECONDS = env.int("SECURE_HSTS_SECONDS", default=3600 if SECURE else 0)
+# TLS ends at the proxy; it is believed only where the operator says that there is one.
+if env.int("TRUSTED_PROXY_COUNT", default=0):
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+X_FRAME_OPTIONS = "DENY"
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [SELF],
+        "script-src": [SELF, NONCE],
+        "style-src": [SELF],
+        "img-src": [SELF, "blob:", "data:"],
+        "media-src": [SELF, "blob:"],
+        "connect-src": [SELF],
+        "font-src": [SELF],
+        "object-src": [NONE],
+        "base-uri": [NONE],
+        "frame-ancestors": [NONE],
+        "form-action": [SELF],
+    }
+}
+# auth.W004 sees no unique=True on the address; a constraint on its lower case is stricter.
+SILENCED_SYSTEM_CHECKS = ["auth.W004"]
+
+# --- log ----------------------------------------------------------------------------------------
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
+    "loggers": {"django.request": {"level": "ERROR"}},
+}

@@ -1,0 +1,33 @@
+"""The URL map."""
+
+from django.contrib import admin
+from django.http import FileResponse, HttpRequest
+from django.urls import include, path
+from django.views.decorators.http import require_safe
+
+from jobs import samples
+from jobs.api.site import api
+from jobs.files import result_file
+
+
+@require_safe
+def sample_portrait(request: HttpRequest) -> FileResponse:
+    return FileResponse(samples.portrait_path().open("rb"), content_type="image/png")
+
+
+@require_safe
+def sample_speech(request: HttpRequest) -> FileResponse:
+    return FileResponse(samples.speech_path().open("rb"), content_type="audio/wav")
+
+
+urlpatterns = [
+    path("", include("jobs.urls")),
+    path("", include("accounts.urls")),
+    path("accounts/", include("allauth.urls")),
+    path("api/v1/", api.urls),
+    path("files/<uuid:job_id>/<str:signature>.mp4", result_file, name="file"),
+    path("samples/portrait.png", sample_portrait, name="sample_portrait"),
+    path("samples/speech.wav", sample_speech, name="sample_speech"),
+    path("i18n/", include("django.conf.urls.i18n")),
+    path("operator/", admin.site.urls),
+]

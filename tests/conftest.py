@@ -1,0 +1,73 @@
+"""The standing characters: owner and teammate share a team, the stranger has another, and each has a key."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from django.test import Client
+
+from accounts import keys
+from accounts.models import ApiKey, Membership, Role, Team, User
+from accounts.teams import first_team
+
+PASSWORD = "correct horse battery"
+
+
+@dataclass(frozen=True)
+class Character:
+    """A person with a team, an API key and a logged-in browser."""
+
+    user: User
+    team: Team
+    membership: Membership
+    key: ApiKey
+    secret: str
+    client: Client
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.secret}"}
+
+
+def character(email: str, *, team: Team | None = None, role: str = Role.OWNER) -> Character:
+    user = User.objects.create_user(email, PASSWORD)
+    if team is None:
+        team = first_team(user)
+        membership = Membership.objects.get(team=team, user=user)
+    else:
+        membership = Membership.objects.create(team=team, user=user, role=role)
+    key, secret = keys.issue(team=team, created_by=user, name=f"{email}'s key")
+    client = Client()
+    client.force_login(user)
+    return Character(user, team, membership, key, secret, client)
+
+
+@pytest.fixture(autouse=True)
+def _own_folders(settings, tmp_path: Path):
+    """Every test has its own data folder, and static files need no manifest."""
+    settings.DATA_DIR = tmp_path
+    settings.MEDIA_ROOT = tmp_path / "media"
+    settings.EMAIL_FILE_PATH = tmp_path / "outbox"
+    settings.STORAGES = {
+        "default": {
+            "BACKEND": "django.core.files.storage.FileSystemStorage",
+            "OPTIONS": {"location": tmp_path / "media"},
+        },
+        "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+    }
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@pytest.fixture
+def owner(db) -> Character:
+    return character("owner@example.com")
+
+
+@pytest.fixture
+def teammate(owner: Character) -> Character:
+    return character("teammate@example.com", team=owner.team, role=Role.MEMBER)
+
+
+@pytest.fixture
+def stranger(db) -> Character:
+    return character("stranger@example.com")
