@@ -8,6 +8,16 @@ import sys
 from typing import TextIO
 
 _PR_SET_PDEATHSIG = 1
+_KEPT = (
+    "PATH",
+    "HOME",
+    "LANG",
+    "LC_ALL",
+    "TMPDIR",
+    "LD_LIBRARY_PATH",
+    "PYTHONDONTWRITEBYTECODE",
+    "PYTHONWARNINGS",
+)
 
 
 def die_with_parent(parent: int) -> None:
@@ -20,6 +30,22 @@ def die_with_parent(parent: int) -> None:
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         os._exit(1)
+
+
+def bare_environment() -> dict[str, str]:
+    """The environment for such a process: what finding libraries needs, and no secret of the site.
+
+    One thread for matrix products, few allocation arenas (each reserves address space), quiet libraries.
+    """
+    kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
+    return {
+        **kept,
+        "OPENBLAS_NUM_THREADS": "1",
+        "OMP_NUM_THREADS": "1",
+        "MALLOC_ARENA_MAX": "2",
+        "GLOG_minloglevel": "2",
+        "TF_CPP_MIN_LOG_LEVEL": "2",
+    }
 
 
 def private_stdout() -> TextIO:

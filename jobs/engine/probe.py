@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from jobs.engine import confine
 from jobs.engine.errors import EngineDied, InputError
 from jobs.engine.formats import NOUNS, Kind, sniff
 from jobs.engine.limits import DEFAULT, Limits
@@ -45,12 +46,11 @@ def probe(path: Path, *, kind: Kind, limits: Limits = DEFAULT, wall_seconds: flo
     """
     command = [sys.executable, "-m", "jobs.engine.probe", kind, str(Path(path).absolute())]
     command += [json.dumps(asdict(limits)), str(os.getpid())]
-    environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
     try:
         done = subprocess.run(
             command,
             cwd=ROOT,
-            env=environment,
+            env=confine.bare_environment(),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             timeout=wall_seconds,
@@ -85,8 +85,6 @@ def _answer(done: subprocess.CompletedProcess[bytes]) -> Probe:
 
 
 def main(arguments: list[str]) -> None:
-    from jobs.engine import confine
-
     kind, path, limits, parent = arguments
     confine.die_with_parent(int(parent))
     confine.no_core_dump()

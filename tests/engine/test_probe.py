@@ -102,7 +102,7 @@ def test_a_fault_of_our_own_is_not_blamed_on_the_file(tmp_path):
 
 def test_the_probe_ends_at_once_when_its_parent_is_another(tmp_path):
     sound = write_sound(tmp_path / "x", codec="flac", container="flac")
-    command = [sys.executable, "-m", "jobs.engine.probe", "audio", str(sound), "{}", "1"]
+    command = [sys.executable, "-m", "jobs.engine.probe", "audio", str(sound), "{}", str(os.getppid())]
 
     done = subprocess.run(command, cwd=ROOT, capture_output=True)
 
