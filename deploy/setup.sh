@@ -88,7 +88,9 @@ lock=$(lock_of "$want")
 quiet=
 [ -t 2 ] || quiet=--quiet
 
-say "Installing $(grep -c == "$lock") locked packages ($lock) into .venv with $("$python" --version) ..."
+used=$python
+[ ! -x .venv/bin/python ] || used=.venv/bin/python
+say "Installing $(grep -c == "$lock") locked packages ($lock) into .venv with $("$used" --version) ..."
 if [ -n "${WITHOUT_UV:-}" ] || ! get_uv || ! install_with_uv "$lock"; then
     say "Installing with pip instead of uv, which takes longer ..."
     install_with_pip "$lock"

@@ -1,0 +1,123 @@
+"""Run several commands as one: their output line by line, one end for all, and nothing left behind.
+
+A process manager from PyPI (honcho) was tried first. It did not see the end of a process whose own child held its
+output, ended with a KeyError on a signal during the start, and left everything running when it was killed itself.
+"""
+
+import contextlib
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+GRACE_SECONDS = 8.0  # between SIGTERM and SIGKILL; a second signal ends it at once
+PR_SET_PDEATHSIG = 1  # linux/prctl.h
+_libc = ctypes.CDLL(None)
+
+
+@dataclass(frozen=True)
+class Command:
+    name: str
+    words: Sequence[str]
+
+
+class Supervisor:
+    """Runs commands until one of them ends or a signal comes; then stops them all."""
+
+    def __init__(self, commands: Sequence[Command], *, env: Mapping[str, str], cwd: Path):
+        self.commands = commands
+        self.env = env
+        self.cwd = cwd
+        self._running: dict[str, subprocess.Popen[bytes]] = {}
+        self._signals = 0
+        self._printing = threading.Lock()
+
+    def run(self, *, started: Callable[[], None] = lambda: None) -> int:
+        """Return 0 when a signal asked for the end, otherwise the status of the process that ended first."""
+        before = {each: signal.signal(each, self._note) for each in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            for command in self.commands:
+                self._running[command.name] = self._start(command)
+            relays = [self._relay(name, process) for name, process in self._running.items()]
+            threading.Thread(target=started, daemon=True).start()
+            status = self._watch()
+        finally:
+            self._stop_all()
+            for each, handler in before.items():
+                signal.signal(each, handler)
+        for relay in relays:
+            relay.join(timeout=1)
+        return status
+
+    def say(self, text: str) -> None:
+        with self._printing:
+            sys.stdout.write(text + "\n")
+            sys.stdout.flush()
+
+    def _note(self, signum: int, frame: Any) -> None:
+        self._signals += 1
+
+    def _start(self, command: Command) -> subprocess.Popen[bytes]:
+        # A session of its own: the terminal's Ctrl-C comes here alone, and the group can be ended as one.
+        # No thread was started yet, so code between fork and exec is safe.
+        return subprocess.Popen(
+            command.words,
+            env=self.env,
+            cwd=self.cwd,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            preexec_fn=_end_with_parent,
+        )
+
+    def _relay(self, name: str, process: subprocess.Popen[bytes]) -> threading.Thread:
+        width = max(len(command.name) for command in self.commands)
+
+        def copy() -> None:
+            for line in process.stdout or ():
+                self.say(f"{name:{width}} | {line.decode(errors='replace').rstrip()}")
+
+        thread = threading.Thread(target=copy, daemon=True)
+        thread.start()
+        return thread
+
+    def _watch(self) -> int:
+        while not self._signals:
+            for name, process in self._running.items():
+                status = process.poll()
+                if status is not None:
+                    status = 128 - status if status < 0 else status
+                    self.say(f"The process {name} ended with status {status}, so everything is stopped.")
+                    return status or 1  # nothing here is meant to end by itself: a clean end is an error too
+            time.sleep(0.1)
+        self.say("Stopping ...")
+        return 0
+
+    def _stop_all(self) -> None:
+        for process in self._running.values():
+            if process.poll() is None:
+                process.terminate()  # its own children are its business, until the time is up
+        deadline = time.monotonic() + GRACE_SECONDS
+        while time.monotonic() < deadline and self._signals < 2:
+            if all(process.poll() is not None for process in self._running.values()):
+                break
+            time.sleep(0.05)
+        for process in self._running.values():
+            # macOS says the second of a group that has ended.
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+def _end_with_parent() -> None:
+    """Ask Linux for SIGTERM when the parent ends, were it by SIGKILL. Elsewhere there is no such wish."""
+    if sys.platform == "linux":
+        _libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)

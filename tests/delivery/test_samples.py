@@ -1,0 +1,74 @@
+"""The sample portrait and the sample speech: there, as described, and the same every time."""
+
+import threading
+import wave
+
+import av
+import numpy as np
+import pytest
+
+from jobs import samples
+
+
+@pytest.fixture
+def data_dir(settings, tmp_path):
+    settings.DATA_DIR = tmp_path
+    return tmp_path
+
+
+def test_portrait_is_a_square_picture_of_512_pixels():
+    with av.open(str(samples.portrait_path())) as container:
+        frame = next(container.decode(video=0))
+    assert (frame.width, frame.height) == (512, 512)
+
+
+def test_speech_is_mono_and_takes_between_four_and_seven_seconds(data_dir):
+    with wave.open(str(samples.speech_path())) as file:
+        assert (file.getnchannels(), file.getsampwidth(), file.getframerate()) == (1, 2, 22050)
+        assert 4 < file.getnframes() / file.getframerate() < 7
+
+
+def test_speech_is_loud_and_holds_a_pause(data_dir):
+    with wave.open(str(samples.speech_path())) as file:
+        sound = np.frombuffer(file.readframes(file.getnframes()), dtype=np.int16)
+    loudness = np.abs(sound[: len(sound) // 2205 * 2205].astype(float)).reshape(-1, 2205).mean(axis=1)
+    voiced = np.flatnonzero(loudness > 500)
+    inside = loudness[voiced[0] : voiced[-1]]
+    assert len(voiced) > 30  # tenths of a second
+    assert (inside < 50).sum() >= 2
+
+
+def test_speech_is_the_same_in_another_folder(settings, tmp_path):
+    spoken = []
+    for name in (
+        "one",
+        "a folder with spaces and " + "x" * 150,
+    ):  # eSpeak NG cuts paths of its own at 160 bytes
+        settings.DATA_DIR = tmp_path / name
+        spoken.append(samples.speech_path().read_bytes())
+    assert spoken[0] == spoken[1]
+
+
+def test_speech_is_made_once(data_dir):
+    first = samples.speech_path().stat()
+    second = samples.speech_path().stat()
+    assert (first.st_ino, first.st_mtime_ns) == (second.st_ino, second.st_mtime_ns)
+
+
+def test_speech_asked_for_four_times_at_once_is_whole_each_time(data_dir):
+    barrier = threading.Barrier(4)
+    lengths = []
+
+    def ask():
+        barrier.wait()
+        with wave.open(str(samples.speech_path())) as file:
+            lengths.append(len(file.readframes(file.getnframes())))
+
+    threads = [threading.Thread(target=ask) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(lengths) == 4
+    assert len(set(lengths)) == 1
+    assert [path.name for path in (data_dir / "samples").iterdir()] == ["speech.wav"]
