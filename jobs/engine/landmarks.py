@@ -1,0 +1,181 @@
+"""Faces in pictures: one small interface, and the backend behind it.
+
+mediapipe 0.10.21 is the last release whose wheel carries its models; later ones fed with the older
+model files return wrong points without a word. So nothing else in the engine imports mediapipe, and
+another backend only has to fill `Face.points` in the same order (the 468-point face mesh topology).
+"""
+
+import threading
+import warnings
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import cv2
+import numpy as np
+
+from jobs.engine.arrays import Array
+
+# Contours from the picture's left to its right, upper and lower sharing their end points.
+LIP_UPPER_OUTER = (61, 185, 40, 39, 37, 0, 267, 269, 270, 409, 291)
+LIP_LOWER_OUTER = (61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291)
+LIP_UPPER_INNER = (78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308)
+LIP_LOWER_INNER = (78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308)
+EYE_OUTER = (33, 263)
+# Each eye: upper lid, lower lid (both from outer to inner corner), lower edge of the brow.
+LEFT_EYE = ((33, 246, 161, 160, 159, 158, 157, 173, 133), (33, 7, 163, 144, 145, 153, 154, 155, 133))
+LEFT_BROW = (46, 53, 52, 65, 55)
+RIGHT_EYE = ((263, 466, 388, 387, 386, 385, 384, 398, 362), (263, 249, 390, 373, 374, 380, 381, 382, 362))
+RIGHT_BROW = (276, 283, 282, 295, 285)
+JAW = (454, 323, 361, 288, 397, 365, 379, 378, 400, 377, 152, 148, 176, 149, 150, 136, 172, 58, 132, 93, 234)
+FOREHEAD = (127, 162, 21, 54, 103, 67, 109, 10, 338, 297, 332, 284, 251, 389, 356)
+
+CROP = 2.2  # times the detector's box: the mesh misses faces that fill too little or too much of a picture
+CROP_SIZE = 512
+DETECT_SIDE = 1280  # the detector works on 192 pixels anyway; this only bounds the conversion
+
+
+@dataclass(frozen=True)
+class Face:
+    """One face.
+
+    points : (478, 3) float32, x, y and depth in pixels of the picture given (depth grows away from the camera).
+    box : x, y, width, height in pixels, of the points.
+    """
+
+    points: Array
+    box: tuple[float, float, float, float]
+
+    @classmethod
+    def of(cls, points: Array) -> "Face":
+        low, high = points[:, :2].min(axis=0), points[:, :2].max(axis=0)
+        return cls(points, (float(low[0]), float(low[1]), float(high[0] - low[0]), float(high[1] - low[1])))
+
+    def scaled(self, factor_x: float, factor_y: float) -> "Face":
+        scale = np.array([factor_x, factor_y, (factor_x + factor_y) / 2], np.float32)
+        return Face.of(self.points * scale)
+
+    @property
+    def eye_distance(self) -> float:
+        """Pixels between the outer eye corners in the picture."""
+        left, right = self.points[list(EYE_OUTER), :2]
+        return float(np.hypot(*(right - left)))
+
+
+class LandmarkSource(Protocol):
+    """Finds faces in one picture, the largest first."""
+
+    def find(self, picture: Array) -> list[Face]:
+        """picture : (height, width, 3) uint8 RGB."""
+        ...
+
+
+class MediapipeLandmarks:
+    """Full-range detector, a crop of 2.2 times each box, then the attention mesh on the crop.
+
+    The attention mesh matters: the plain one sees closed lips as open. Loading takes about three
+    seconds once in a process; `shared()` keeps the one instance.
+    """
+
+    _instance: "MediapipeLandmarks | None" = None
+    _lock = threading.Lock()
+
+    def __init__(self) -> None:
+        with _quiet():
+            from mediapipe.python.solutions import face_detection, face_mesh
+
+            self._detector = face_detection.FaceDetection(model_selection=1, min_detection_confidence=0.35)
+            self._mesh = face_mesh.FaceMesh(
+                static_image_mode=True, refine_landmarks=True, max_num_faces=1, min_detection_confidence=0.3
+            )
+
+    @classmethod
+    def shared(cls) -> "MediapipeLandmarks":
+        with cls._lock:
+            if cls._instance is None:
+                cls._instance = cls()
+            return cls._instance
+
+    def find(self, picture: Array) -> list[Face]:
+        faces = [face for box in self._boxes(picture) if (face := self.mesh_at(picture, *box)) is not None]
+        return _distinct(sorted(faces, key=lambda face: -face.box[2] * face.box[3]))
+
+    def mesh_at(self, picture: Array, x: float, y: float, side: float) -> Face | None:
+        """The mesh of the face centred at (x, y) in a box of `side` pixels, or None where there is none."""
+        scale = CROP_SIZE / (CROP * side)
+        half = CROP_SIZE / 2
+        matrix = np.array([[scale, 0, half - x * scale], [0, scale, half - y * scale]], np.float32)
+        crop = _cut(picture, matrix, scale)
+        answer = self._ask(self._mesh, crop)
+        if not answer.multi_face_landmarks:
+            return None
+        mesh = answer.multi_face_landmarks[0].landmark
+        points = np.array([(p.x, p.y, p.z) for p in mesh], np.float32) * (CROP_SIZE / scale)
+        points[:, 0] += x - half / scale
+        points[:, 1] += y - half / scale
+        return Face.of(points)
+
+    def _boxes(self, picture: Array) -> list[tuple[float, float, float]]:
+        height, width = picture.shape[:2]
+        factor = min(1.0, DETECT_SIDE / max(height, width))
+        small = (
+            picture
+            if factor == 1
+            else cv2.resize(picture, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
+        )
+        boxes = []
+        for found in self._ask(self._detector, small).detections or []:
+            box = found.location_data.relative_bounding_box
+            side = max(box.width * width, box.height * height)
+            boxes.append(((box.xmin + box.width / 2) * width, (box.ymin + box.height / 2) * height, side))
+        return boxes
+
+    @staticmethod
+    def _ask(model: Any, picture: Array) -> Any:
+        with _quiet():  # protobuf warns of a call that mediapipe makes
+            return model.process(np.ascontiguousarray(picture))
+
+
+class FaceTracker:
+    """Follows one face through the frames of a clip: the last place first, the detector when it is lost."""
+
+    def __init__(self, source: MediapipeLandmarks) -> None:
+        self._source = source
+        self._last: Face | None = None
+
+    def next(self, picture: Array) -> Face | None:
+        face = None
+        if self._last is not None:
+            x, y, width, height = self._last.box
+            face = self._source.mesh_at(picture, x + width / 2, y + height / 2, max(width, height) * 0.8)
+        if face is None:
+            face = next(iter(self._source.find(picture)), None)
+        self._last = face
+        return face
+
+
+def _distinct(faces: list[Face]) -> list[Face]:
+    """Drop a face whose centre lies inside a larger one: two detections of the same person."""
+    kept: list[Face] = []
+    for face in faces:
+        cx, cy = face.box[0] + face.box[2] / 2, face.box[1] + face.box[3] / 2
+        inside = (b[0] < cx < b[0] + b[2] and b[1] < cy < b[1] + b[3] for b in (k.box for k in kept))
+        if not any(inside):
+            kept.append(face)
+    return kept
+
+
+def _cut(picture: Array, matrix: Array, scale: float) -> Array:
+    """The crop; warpAffine has no area filter, so large pictures shrink by a whole factor first."""
+    factor = int(1 / scale)
+    if factor > 1:
+        height, width = picture.shape[0] // factor, picture.shape[1] // factor
+        whole = picture[: height * factor, : width * factor]
+        picture = cv2.resize(whole, (width, height), interpolation=cv2.INTER_AREA)
+        matrix = matrix * np.array([[factor, factor, 1]], np.float32)
+    return cv2.warpAffine(picture, matrix, (CROP_SIZE, CROP_SIZE), flags=cv2.INTER_LINEAR)
+
+
+class _quiet(warnings.catch_warnings):  # noqa: N801 - a context manager used like a function
+    def __enter__(self) -> None:  # type: ignore[override]
+        super().__enter__()
+        warnings.simplefilter("ignore")

@@ -1,0 +1,361 @@
+"""The mouth of one picture: where its lips part, and how its points move for each kind of motion.
+
+Everything is measured on the face itself: lengths are fractions of the distance between the outer eye
+corners (corrected for the turn of the head), directions follow the mouth's line and the chin.
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from jobs.engine import landmarks as lm
+from jobs.engine.arrays import Array, smoothstep
+from jobs.engine.landmarks import Face
+from jobs.engine.warp import Grid, ThinPlate, window
+
+KINDS = ("close", "jaw", "lower", "upper", "width", "pout", "roll", "smile")
+CLOSED_GAP = 0.012  # of the eye distance: below it the detector's gap is noise and the lips are together
+
+_NOSE = (1, 2, 4, 98, 327, 168, 195, 48, 278)
+_EYES = (33, 133, 362, 263, 145, 374, 46, 276, 55, 285)
+_CHEEKS = (50, 280, 205, 425, 187, 411, 207, 427)
+_CHIN = (152, 148, 377, 176, 400, 18, 200, 199, 83, 313)
+
+
+@dataclass(frozen=True)
+class MouthFrame:
+    """Axes of a mouth. centre, across, down : (2,) pixels and unit vectors; drop : the jaw's way.
+
+    unit : pixels between the outer eye corners, as if seen from the front; half : pixels from the
+    centre to a corner.
+    """
+
+    centre: Array
+    across: Array
+    down: Array
+    drop: Array
+    unit: float
+    half: float
+
+    @classmethod
+    def of(cls, face: Face) -> "MouthFrame":
+        points = face.points
+        left, right = points[61, :2], points[291, :2]
+        across = (right - left) / max(float(np.hypot(*(right - left))), 1e-6)
+        chin = points[152, :2] - points[168, :2]
+        eyes = points[list(lm.EYE_OUTER)]
+        inner = points[[78, 308], :2]
+        centre = (inner.mean(axis=0) + points[[13, 14], :2].mean(axis=0)) / 2
+        return cls(
+            centre=centre,
+            across=across,
+            down=np.array([-across[1], across[0]], np.float32),
+            drop=chin / max(float(np.hypot(*chin)), 1e-6),
+            unit=float(np.linalg.norm(eyes[1] - eyes[0])),
+            half=float(np.hypot(*(inner[1] - inner[0]))) / 2,
+        )
+
+    def local(self, points: Array) -> tuple[Array, Array]:
+        """u along the mouth (-1, 1 at the corners) and v below its centre line, pixels, of (..., 2) points."""
+        away = points - self.centre
+        return (away @ self.across) / self.half, away @ self.down
+
+
+@dataclass(frozen=True)
+class Lips:
+    """Where the upper and the lower lip end: v(u) of both inner edges, equal for a closed mouth.
+
+    at : (n,) u positions, rising, from beyond one corner to beyond the other; upper, lower : (n,) pixels.
+    """
+
+    at: Array
+    upper: Array
+    lower: Array
+    open: bool
+
+    def below_upper(self, u: Array, v: Array) -> Array:
+        return v - np.interp(u, self.at, self.upper)
+
+    def below_lower(self, u: Array, v: Array) -> Array:
+        return v - np.interp(u, self.at, self.lower)
+
+
+def find_lips(face: Face, frame: MouthFrame, luma: Array) -> Lips:
+    """The lips' inner edges; for a closed mouth one seam along the darkest path near the landmarks.
+
+    luma : (height, width) uint8.
+    """
+    points = face.points[:, :2]
+    at = np.linspace(-1.6, 1.6, 129)
+    upper = _edge(points[list(lm.LIP_UPPER_INNER)], frame, at)
+    lower = np.maximum(_edge(points[list(lm.LIP_LOWER_INNER)], frame, at), upper)
+    inside = np.abs(at) < 0.8
+    if float((lower - upper)[inside].mean()) >= CLOSED_GAP * frame.unit:
+        return Lips(at, upper, lower, open=True)
+    seam = _darkest(luma, frame, at, (upper + lower) / 2)
+    return Lips(at, seam, seam, open=False)
+
+
+def _edge(points: Array, frame: MouthFrame, at: Array) -> Array:
+    u, v = frame.local(points)
+    u = np.maximum.accumulate(u + np.arange(u.size) * 1e-4)
+    dense = np.interp(at, u, v)
+    # Straight pieces between eleven landmarks would show as corners in a wide-open mouth.
+    kernel = np.hanning(9)[1:-1]
+    return np.convolve(np.pad(dense, 3, mode="edge"), kernel / kernel.sum(), mode="valid")
+
+
+def _darkest(luma: Array, frame: MouthFrame, at: Array, guess: Array) -> Array:
+    """The darkest smooth path within 0.025 eye distances of a guessed seam, by dynamic programming."""
+    reach = max(2.0, 0.025 * frame.unit)
+    offsets = np.linspace(-reach, reach, 21)
+    v = guess[None, :] + offsets[:, None]
+    places = (
+        frame.centre + (at * frame.half)[None, :, None] * frame.across + v[..., None] * frame.down
+    ).astype(np.float32)
+    soft = cv2.GaussianBlur(luma, (0, 0), max(0.6, 0.006 * frame.unit))
+    dark = cv2.remap(soft, places[..., 0], places[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    cost = dark.astype(np.float64) / 255 + 0.25 * np.abs(offsets / reach)[:, None] ** 2
+    outside = smoothstep(np.abs(at), 0.9, 1.05)
+    cost = cost * (1 - outside) + outside * np.abs(offsets / reach)[:, None]
+    path = _cheapest(cost, 0.12)
+    found = guess + offsets[path]
+    kernel = np.hanning(13)[1:-1]
+    return np.convolve(np.pad(found, 5, mode="edge"), kernel / kernel.sum(), mode="valid")
+
+
+def _cheapest(cost: Array, bend: float) -> Array:
+    """Row index of the cheapest path through the columns, paying `bend` for each row it changes by."""
+    rows, columns = cost.shape
+    step = bend * np.abs(np.arange(rows)[:, None] - np.arange(rows)[None])
+    total, back = cost[:, 0], np.zeros((rows, columns), int)
+    for column in range(1, columns):
+        options = total[:, None] + step
+        back[:, column] = options.argmin(axis=0)
+        total = options.min(axis=0) + cost[:, column]
+    path = np.empty(columns, int)
+    path[-1] = total.argmin()
+    for column in range(columns - 1, 0, -1):
+        path[column - 1] = back[path[column], column]
+    return path
+
+
+@dataclass(frozen=True)
+class MouthFields:
+    """Displacement fields of the two layers, above and below the seam, for one pixel of each kind of motion.
+
+    upper, lower : (len(KINDS), rows, columns, 2) float32, pixels; `close` is whole: 1 shuts the source's lips.
+    """
+
+    upper: Array
+    lower: Array
+
+    def at(self, amounts: Array) -> tuple[Array, Array]:
+        """amounts : (len(KINDS),) float32, pixels in the order of KINDS. Returns both layers' fields."""
+        kinds, *shape = self.upper.shape
+        both = (layer.reshape(kinds, -1) for layer in (self.upper, self.lower))
+        upper, lower = (amounts @ layer for layer in both)
+        return upper.reshape(shape), lower.reshape(shape)
+
+
+def mouth_fields(
+    face: Face, frame: MouthFrame, lips: Lips, grid: Grid, shape: tuple[int, int]
+) -> MouthFields:
+    """Fields for a face. shape : height and width of the picture."""
+    nodes = grid.nodes()
+    places = nodes.reshape(-1, 2)
+    layers = []
+    for upper in (True, False):
+        points, values = _Controls(face, frame, lips).layer(upper=upper)
+        spread = ThinPlate(points, places, stiffness=2e-4)(values)
+        layers.append(spread.reshape(*grid.shape, len(KINDS), 2).transpose(2, 0, 1, 3))
+    above, below = layers
+    # Beside the corners there is one skin: both layers move alike there.
+    u, v = frame.local(nodes)
+    beside = smoothstep(np.abs(u), 0.98, 1.25)[None, ..., None]
+    mean = (above + below) / 2
+    fade = window(grid, shape, 0.12 * frame.unit) * _forget(frame, u, v)[..., None]
+    both = [((1 - beside) * layer + beside * mean) * fade for layer in (above, below)]
+    return MouthFields(*(np.ascontiguousarray(layer, np.float32) for layer in both))
+
+
+def _forget(frame: MouthFrame, u: Array, v: Array) -> Array:
+    """Mouth motion ends at the eyes and some way below the chin, whatever the splines do out there."""
+    high = smoothstep(v / frame.unit, -0.75, -0.45)
+    low = 1 - smoothstep(v / frame.unit, 0.95, 1.25)
+    side = 1 - smoothstep(np.abs(u) * frame.half / frame.unit, 0.75, 1.0)
+    return high * low * side
+
+
+class _Controls:
+    """Points that carry the splines, and what each of them does for each kind of motion."""
+
+    def __init__(self, face: Face, frame: MouthFrame, lips: Lips) -> None:
+        self._points = face.points[:, :2]
+        self._frame, self._lips = frame, lips
+        self._rows: list[tuple[Array, Array]] = []
+
+    def layer(self, *, upper: bool) -> tuple[Array, Array]:
+        """Points (n, 2) and their displacements (n, len(KINDS) * 2), pixels a pixel of motion."""
+        self._rows = []
+        for index in (*_NOSE, *_EYES):
+            self._add(self._points[index], {})
+        self._skin()
+        self._corners()
+        if upper:
+            self._upper_lip()
+        else:
+            self._lower_lip()
+            self._chin()
+        points, values = zip(*self._rows, strict=True)
+        return np.array(points), np.array(values).reshape(len(points), -1)
+
+    def _add(self, point: Array, motion: dict[str, Array]) -> None:
+        zero = np.zeros(2)
+        self._rows.append((point, np.array([motion.get(kind, zero) for kind in KINDS])))
+
+    def _skin(self) -> None:
+        """Cheeks and the jaw's outline, which follow the chin less and less towards the ears."""
+        frame = self._frame
+        for index in _CHEEKS:
+            u, v = frame.local(self._points[index])
+            side = float(np.sign(u))
+            low = float(smoothstep(np.array(v / frame.unit), -0.35, 0.25))
+            self._add(
+                self._points[index],
+                {
+                    "jaw": 0.22 * low * frame.drop - 0.05 * low * side * frame.across,
+                    "width": 0.25 * side * frame.across,
+                    "smile": 0.3 * side * frame.across - 0.35 * frame.down,
+                    "close": 0.22 * low * self._closing()[1] * frame.drop,
+                },
+            )
+        for index in lm.JAW:
+            _, v = frame.local(self._points[index])
+            low = float(smoothstep(np.array(v / frame.unit), -0.25, 0.75))
+            self._add(
+                self._points[index],
+                {"jaw": 0.75 * low * frame.drop, "close": 0.6 * low * self._closing()[1] * frame.drop},
+            )
+            if v > 0.3 * frame.unit:  # the throat below follows a little, then not at all
+                for beyond, share in ((0.28, 0.3), (0.6, 0.0)):
+                    self._add(
+                        self._points[index] + beyond * frame.unit * frame.drop, {"jaw": share * frame.drop}
+                    )
+
+    def _closing(self) -> tuple[float, float]:
+        """How far the middle of the upper and of the lower lip move to shut the source's mouth, pixels."""
+        gap = float(np.interp(0.0, self._lips.at, self._lips.lower - self._lips.upper))
+        return 0.4 * gap, -0.6 * gap
+
+    def _corners(self) -> None:
+        frame = self._frame
+        for index, side in ((61, -1), (291, 1), (78, -1), (308, 1)):
+            self._add(
+                self._points[index],
+                {
+                    "jaw": 0.24 * frame.drop - 0.10 * side * frame.across,
+                    "width": side * frame.across - 0.12 * frame.down,
+                    "smile": 0.8 * side * frame.across - 0.8 * frame.down,
+                    "close": 0.3 * self._closing()[1] * frame.drop * 0.5,
+                },
+            )
+
+    def _upper_lip(self) -> None:
+        frame, lips = self._frame, self._lips
+        for k, index in enumerate(lm.LIP_UPPER_INNER[1:-1], 1):
+            u, bow, arch = _along(k)
+            point = self._on(self._points[index], lips.upper)
+            shut = 0.4 * self._gap(point) * frame.down
+            self._add(
+                point,
+                {
+                    "jaw": 0.24 * (1 - arch) * frame.drop - 0.10 * u * frame.across,
+                    "upper": -arch * frame.down,
+                    "width": u * frame.across,
+                    "pout": 0.0 * frame.down,
+                    "smile": 0.8 * u * frame.across - 0.5 * u * u * frame.down,
+                    "close": shut,
+                },
+            )
+        for k, index in enumerate(lm.LIP_UPPER_OUTER[1:-1], 1):
+            u, bow, arch = _along(k)
+            shut = 0.36 * self._gap(self._points[index]) * frame.down
+            self._add(
+                self._points[index],
+                {
+                    "jaw": 0.20 * (1 - arch) * frame.drop - 0.08 * u * frame.across,
+                    "upper": -0.8 * arch * frame.down,
+                    "width": 0.95 * u * frame.across,
+                    "pout": -0.8 * bow * frame.down,
+                    "smile": 0.75 * u * frame.across - 0.45 * u * u * frame.down,
+                    "close": shut,
+                },
+            )
+
+    def _lower_lip(self) -> None:
+        frame, lips = self._frame, self._lips
+        for k, index in enumerate(lm.LIP_LOWER_INNER[1:-1], 1):
+            u, bow, arch = _along(k)
+            point = self._on(self._points[index], lips.lower)
+            shut = -0.6 * self._gap(point) * frame.down
+            self._add(
+                point,
+                {
+                    "jaw": (0.24 + 0.76 * arch) * frame.drop - 0.10 * u * frame.across,
+                    "lower": arch * frame.drop,
+                    "width": u * frame.across,
+                    "smile": 0.8 * u * frame.across - 0.5 * u * u * frame.down,
+                    "close": shut,
+                },
+            )
+        for k, index in enumerate(lm.LIP_LOWER_OUTER[1:-1], 1):
+            u, bow, arch = _along(k)
+            shut = -0.54 * self._gap(self._points[index]) * frame.down
+            self._add(
+                self._points[index],
+                {
+                    "jaw": (0.24 + 0.74 * arch) * frame.drop - 0.08 * u * frame.across,
+                    "lower": 0.75 * arch * frame.drop,
+                    "width": 0.9 * u * frame.across,
+                    "pout": 0.9 * bow * frame.down,
+                    "roll": -bow * frame.down,
+                    "smile": 0.75 * u * frame.across - 0.4 * u * u * frame.down,
+                    "close": shut,
+                },
+            )
+
+    def _chin(self) -> None:
+        frame = self._frame
+        for index in _CHIN:
+            if index in lm.JAW:
+                continue
+            self._add(
+                self._points[index],
+                {
+                    "jaw": 0.88 * frame.drop,
+                    "lower": 0.3 * frame.drop,
+                    "pout": 0.25 * frame.down,
+                    "roll": -0.2 * frame.down,
+                    "close": 0.75 * self._closing()[1] * frame.drop,
+                },
+            )
+
+    def _on(self, point: Array, edge: Array) -> Array:
+        """The point moved along v onto an inner edge as found in the picture."""
+        u, v = self._frame.local(point)
+        return point + (np.interp(u, self._lips.at, edge) - v) * self._frame.down
+
+    def _gap(self, point: Array) -> float:
+        u, _ = self._frame.local(point)
+        return float(np.interp(u, self._lips.at, self._lips.lower - self._lips.upper))
+
+
+def _along(k: int) -> tuple[float, float, float]:
+    """For the k-th of eleven points along a lip: u by count, a flat bow, and the shape of an opening.
+
+    By count rather than by place: on a turned face the far half is foreshortened and still opens alike.
+    """
+    u = (k - 5) / 5
+    return u, 1 - abs(u) ** 3, (1 - abs(u) ** 2.2) ** 0.9
