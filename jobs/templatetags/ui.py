@@ -1,16 +1,23 @@
 """Small helpers of the pages: the colour theme, the current place, numbers and times."""
 
+import uuid
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 from django import template
 from django.template.context import Context
+from django.urls import reverse
 from django.utils import formats, timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
+
+from jobs import catalog
+from jobs.models import Job
+from jobs.views import words
 
 register = template.Library()
 
@@ -94,3 +101,37 @@ def get(mapping: dict[str, Any], key: str) -> Any:
 @register.filter
 def joined(words: Iterable[Any]) -> str:
     return ", ".join(str(word) for word in words)
+
+
+@register.filter
+def job_link(job_id: uuid.UUID) -> SafeString:
+    return format_html('<a href="{}">{}</a>', reverse("job", args=[job_id]), _("job %(id)s") % {"id": str(job_id)[:8]})
+
+
+@register.filter
+def job_title(job: Job) -> str:
+    """What a job is called: its inputs' names, or its model's when they say nothing."""
+    spec = catalog.MODELS.get(job.model)
+    return job.form_state.get("label") or (str(spec.title) if spec else job.model)
+
+
+@register.filter
+def result_path(job: Job) -> str:
+    """The result's address without the host, so that it is the page's own whatever name the site was opened by."""
+    return urlsplit(job.output_url).path
+
+
+@register.filter
+def stage_name(stage: str) -> str:
+    return str(words.STAGES.get(stage, words.STAGES["render"]) if stage else words.STAGES["start"])
+
+
+@register.filter
+def verb_name(verb: str) -> str:
+    return str(words.VERBS.get(verb, verb))
+
+
+@register.filter
+def error_sentence(job: Job) -> str:
+    """The stored sentence is the API's, in English; those that have a translation are shown in it."""
+    return _(job.error) if job.error else ""

@@ -1,23 +1,18 @@
-// <form data-confirm="#dialog"> asks first. Without this script the server shows a page that asks.
+// <form data-ask="#dialog"> leads to a page that asks; with this script a dialog asks in its place.
 document.addEventListener("submit", (event) => {
-  const form = event.target;
-  const dialog = form.dataset.confirm && document.querySelector(form.dataset.confirm);
-  if (!dialog || form.dataset.confirmed !== undefined) return;
+  const dialog = event.target.dataset.ask && document.querySelector(event.target.dataset.ask);
+  if (!dialog) return;
   event.preventDefault();
-  dialog.returnValue = "";
-  dialog.addEventListener("close", () => {
-    if (dialog.returnValue !== "yes") return;
-    form.dataset.confirmed = "";
-    form.requestSubmit();
-  }, { once: true });
   dialog.showModal();
 });
 
 // A form is sent once: a second click while the answer is under way does nothing.
 document.addEventListener("submit", (event) => {
   const form = event.target;
-  if (event.defaultPrevented || form.method !== "post" || form.dataset.sent !== undefined) {
-    if (form.dataset.sent !== undefined) event.preventDefault();
+  const method = event.submitter?.getAttribute("formmethod") ?? form.getAttribute("method");
+  if (event.defaultPrevented || method !== "post") return;
+  if (form.dataset.sent !== undefined) {
+    event.preventDefault();
     return;
   }
   form.dataset.sent = "";

@@ -1,0 +1,17 @@
+"""Forms of the accounts' own pages; allauth brings the rest."""
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models import ApiKey
+
+
+class KeyForm(forms.ModelForm):
+    """Names a new key."""
+
+    class Meta:
+        model = ApiKey
+        fields = ["name"]
+        labels = {"name": _("Name")}
+        help_texts = {"name": _("What will use it, such as “nightly batch”. For your eyes only.")}
+        widgets = {"name": forms.TextInput(attrs={"autocomplete": "off"})}

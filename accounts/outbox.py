@@ -1,0 +1,50 @@
+"""The mail that a local site kept instead of sending it: one file a message, as Django's file backend writes them."""
+
+import email
+import email.policy
+from dataclasses import dataclass
+from datetime import datetime
+from email.message import EmailMessage
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+
+SEPARATOR = "-" * 79
+
+
+@dataclass(frozen=True)
+class Mail:
+    to: str
+    subject: str
+    sent: datetime | None
+    text: str
+
+
+def latest(folder: Path, *, limit: int = 50) -> list[Mail]:
+    """The newest messages in `folder`, newest first; none when there is no such folder yet."""
+    if not folder.is_dir():
+        return []
+    files = sorted(folder.glob("*.log"), key=lambda path: path.stat().st_mtime_ns, reverse=True)
+    mails: list[Mail] = []
+    for path in files:
+        mails.extend(reversed(_read(path)))
+        if len(mails) >= limit:
+            break
+    return mails[:limit]
+
+
+def _read(path: Path) -> list[Mail]:
+    """A connection's messages, oldest first: the backend ends each with a line of dashes."""
+    chunks = path.read_text(encoding="utf-8", errors="replace").split(f"{SEPARATOR}\n")
+    return [_parse(chunk.lstrip("\n")) for chunk in chunks if chunk.strip()]
+
+
+def _parse(chunk: str) -> Mail:
+    message = email.message_from_string(chunk, policy=email.policy.default)
+    assert isinstance(message, EmailMessage)
+    body = message.get_body(preferencelist=("plain", "html"))
+    return Mail(
+        to=str(message["To"] or ""),
+        subject=str(message["Subject"] or ""),
+        sent=parsedate_to_datetime(str(message["Date"])) if message["Date"] else None,
+        text=body.get_content().strip() if body else "",
+    )

@@ -1,0 +1,188 @@
+"""The form of a model, made from its declaration: values kept, problems beside their fields."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.core.files.uploadedfile import UploadedFile
+from django.utils.translation import gettext as _
+
+from accounts.models import Team, User
+from jobs import form_state, media
+from jobs.catalog.base import FieldSpec, ModelSpec
+from jobs.form_state import FormState, Invalid, upload_id
+from jobs.models import Upload
+from jobs.problems import FieldProblem
+from jobs.submit import Quote, quote
+
+# A media value that stands for "not given yet" while a price is asked for.
+NOT_YET = "upload:00000000-0000-0000-0000-000000000000"
+FILE_SUFFIX = "_file"
+PREFIX = "formState."
+
+
+@dataclass(frozen=True)
+class FieldView:
+    """One field as a template shows it."""
+
+    spec: FieldSpec
+    value: str
+    problem: str = ""
+    upload: Upload | None = None
+    sample: str = ""
+
+    @property
+    def id(self) -> str:
+        return f"id_{self.spec.name}"
+
+    @property
+    def is_sample(self) -> bool:
+        return bool(self.sample) and self.value == self.sample
+
+    @property
+    def address(self) -> str:
+        """What the address box shows: an upload has no address."""
+        return "" if self.upload else self.value
+
+    @property
+    def sample_path(self) -> str:
+        return urlsplit(self.sample).path
+
+    @property
+    def max_bytes(self) -> int:
+        return media.limits_for(self.spec.kind).bytes
+
+
+class GenerateForm:
+    """What a person typed and sent for one model. `files` are kept as uploads by `take_files`."""
+
+    def __init__(self, spec: ModelSpec, *, team: Team, strings: Mapping[str, str] | None = None):
+        self.spec = spec
+        self.team = team
+        given = strings or {}
+        self.strings = {field.name: given.get(field.name, "") for field in spec.fields}
+        self.problems: dict[str, str] = {}
+        self.trouble = ""  # a sentence about the whole
+
+    def take_files(self, files: Mapping[str, UploadedFile], user: User) -> None:
+        """Keep the files of a browser without scripts; each then stands in its field as an upload."""
+        for field in self.spec.media_fields:
+            file = files.get(field.name + FILE_SUFFIX)
+            if file is None:
+                continue
+            try:
+                kept = media.accept_upload(team=self.team, user=user, upload=file, kind=field.kind)
+            except media.MediaRefused as refusal:
+                self.problems[field.name] = refusal.sentence
+            else:
+                self.strings[field.name] = f"upload:{kept.pk}"
+
+    def use_sample(self, name: str) -> None:
+        if any(field.name == name for field in self.spec.media_fields):
+            self.strings[name] = sample_address(self.spec.field(name).kind)
+
+    def build(self) -> FormState:
+        """The validated value. Raises Invalid; the problems then stand beside their fields."""
+        try:
+            state = form_state.build(self.spec, self.spec.coerce(self.strings), source="form")
+        except Invalid as invalid:
+            self.add_problems(invalid.fields)
+            raise
+        if self.problems:
+            raise Invalid(
+                [FieldProblem(PREFIX + name, "refused", text) for name, text in self.problems.items()]
+            )
+        return state
+
+    def add_problems(self, problems: Iterable[FieldProblem]) -> None:
+        for problem in problems:
+            name = problem.field.removeprefix(PREFIX)
+            if name in self.strings:
+                self.problems.setdefault(name, self._plain(self.spec.field(name), problem))
+            else:
+                self.trouble = problem.message
+
+    def quote(self) -> Quote:
+        """The price as far as it can be known from what was given so far."""
+        values = {field.name: self._choice(field) for field in self.spec.fields if field.kind == "choice"}
+        given = {
+            field.name: value
+            for field in self.spec.media_fields
+            if (value := self.strings[field.name].strip())
+        }
+        try:
+            known = media.own_inputs(self.team, FormState(self.spec.slug, {**values, **given}))
+        except Invalid:
+            known = {}
+        lengths = {name: item.seconds for name, item in known.items() if item.seconds is not None}
+        missing = dict.fromkeys(self.spec.timed_fields, NOT_YET)
+        return quote(FormState(self.spec.slug, {**missing, **values, **given}), lengths)
+
+    @property
+    def fields(self) -> list[FieldView]:
+        uploads = self._uploads()
+        return [self._view(field, uploads) for field in self.spec.fields]
+
+    @property
+    def media_fields(self) -> list[FieldView]:
+        return [view for view in self.fields if view.spec.is_media and not view.spec.advanced]
+
+    @property
+    def plain_fields(self) -> list[FieldView]:
+        return [view for view in self.fields if not view.spec.is_media and not view.spec.advanced]
+
+    @property
+    def advanced_fields(self) -> list[FieldView]:
+        return [view for view in self.fields if view.spec.advanced]
+
+    @property
+    def advanced_open(self) -> bool:
+        return any(view.problem or view.value for view in self.advanced_fields)
+
+    @property
+    def first_problem(self) -> str:
+        """The name of the field that the focus goes to."""
+        return next((field.name for field in self.spec.fields if field.name in self.problems), "")
+
+    @property
+    def problem_list(self) -> list[FieldView]:
+        return [view for view in self.fields if view.problem]
+
+    def _view(self, field: FieldSpec, uploads: Mapping[str, Upload]) -> FieldView:
+        value = self.strings[field.name]
+        return FieldView(
+            spec=field,
+            value=value
+            or (str(field.default) if field.kind == "choice" and field.default is not None else ""),
+            problem=self.problems.get(field.name, ""),
+            upload=uploads.get(value),
+            sample=sample_address(field.kind) if field.required else "",
+        )
+
+    def _uploads(self) -> dict[str, Upload]:
+        ids = [found for value in self.strings.values() if (found := upload_id(value))]
+        return (
+            {f"upload:{item.pk}": item for item in Upload.objects.filter(team=self.team, pk__in=ids)}
+            if ids
+            else {}
+        )
+
+    def _choice(self, field: FieldSpec) -> Any:
+        value = self.strings[field.name]
+        return value if value in dict(field.choices) else field.default
+
+    @staticmethod
+    def _plain(field: FieldSpec, problem: FieldProblem) -> str:
+        """The sentence for a person: by the field's label, not by its path in a request."""
+        if problem.code == "required" and field.is_media:
+            return _("%(label)s is missing: choose a file, or paste an address.") % {"label": field.label}
+        text = problem.message.removeprefix(f"{problem.field}: ")
+        return text.replace(problem.field, f"“{field.label}”")
+
+
+def sample_address(kind: str) -> str:
+    """The address of this site's own sample of that kind; "" where there is none."""
+    name = {"image": "portrait.png", "audio": "speech.wav"}.get(kind)
+    return f"{settings.SITE_URL}/samples/{name}" if name else ""

@@ -1,0 +1,87 @@
+"""Pages for everybody: home, the API's documentation, licences, the colour switch."""
+
+from dataclasses import dataclass
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest
+from django.shortcuts import redirect, render
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.views.decorators.http import require_GET, require_POST
+
+from jobs import catalog
+from jobs.catalog.pricing import CREDITS_A_SECOND, MINIMUM_SECONDS, credits_for
+from jobs.templatetags.ui import THEME_COOKIE, THEMES
+from jobs.views import examples
+
+EXAMPLE_SECONDS = 10
+YEAR = 365 * 24 * 3600
+
+
+@dataclass(frozen=True)
+class Price:
+    resolution: str
+    credits: int
+    example_seconds: int
+    example_credits: int
+
+
+def prices() -> list[Price]:
+    return [
+        Price(resolution, credits, EXAMPLE_SECONDS, credits_for(EXAMPLE_SECONDS, resolution))
+        for resolution, credits in CREDITS_A_SECOND.items()
+    ]
+
+
+@require_GET
+def home(request: HttpRequest) -> HttpResponse:
+    context = {
+        "prices": prices(),
+        "minimum_seconds": MINIMUM_SECONDS,
+        "curl": examples.submit_with_curl(settings.SITE_URL),
+        "starting_credits": settings.STARTING_USER_CREDITS
+        if settings.STARTING_USER_CREDITS == settings.STARTING_API_CREDITS
+        else 0,
+    }
+    return render(request, "site/home.html", context)
+
+
+@require_GET
+def docs(request: HttpRequest) -> HttpResponse:
+    site = settings.SITE_URL
+    context = {
+        "models": catalog.MODELS.values(),
+        "prices": prices(),
+        "minimum_seconds": MINIMUM_SECONDS,
+        "base": f"{site}/api/v1",
+        "examples": examples.submit(site),
+        "polling": examples.poll_with_curl(site),
+        "verifying": examples.verify(),
+        "answer": examples.answer(site),
+        "error": examples.ERROR,
+        "limits": {
+            "image": settings.MEDIA_MAX_IMAGE_BYTES // 1_000_000,
+            "audio": settings.MEDIA_MAX_AUDIO_BYTES // 1_000_000,
+            "seconds": settings.OUTPUT_MAX_SECONDS,
+            "days": settings.RESULT_DAYS,
+        },
+    }
+    return render(request, "site/docs.html", context)
+
+
+@require_GET
+def licences(request: HttpRequest) -> HttpResponse:
+    return render(request, "site/licences.html")
+
+
+@require_POST
+def theme(request: HttpRequest) -> HttpResponse:
+    """Remember the colours for browsers without scripts; static/js/theme.js writes the same cookie."""
+    chosen = request.POST.get("theme", "")
+    if chosen not in THEMES:
+        return HttpResponseBadRequest("theme must be one of: " + ", ".join(THEMES))
+    target = request.POST.get("next", "/")
+    if not url_has_allowed_host_and_scheme(target, {request.get_host()}, require_https=request.is_secure()):
+        target = "/"
+    response = redirect(target)
+    response.set_cookie(THEME_COOKIE, chosen, max_age=YEAR, samesite="Lax", secure=settings.SECURE)
+    return response
