@@ -111,7 +111,10 @@ def heartbeat(claim: Claim, *, stage: str = "", percent: int = 0) -> bool:
 
 
 def price(claim: Claim, *, seconds: int, amount: int) -> bool:
-    """Reserve the exact price, `amount` credits for `seconds`. Raises NotEnoughCredits, with nothing changed. Never below what is reserved."""
+    """Reserve the exact price: `amount` credits for `seconds`, never less than is reserved already.
+
+    Raises NotEnoughCredits, with nothing changed. False: the job is not this worker's any more.
+    """
     with transaction.atomic():
         job = _move(claim.job_id, PRICE, guard=claim.guard, billed_seconds=seconds)
         if job is None:

@@ -1,5 +1,6 @@
 """The standing characters: owner and teammate share a team, the stranger has another, and each has a key."""
 
+import socket
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -71,3 +72,11 @@ def teammate(owner: Character) -> Character:
 @pytest.fixture
 def stranger(db) -> Character:
     return character("stranger@example.com")
+
+
+@pytest.fixture
+def unused_port() -> int:
+    """A port of this machine where nobody listens."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return found.getsockname()[1]

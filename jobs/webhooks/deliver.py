@@ -99,7 +99,7 @@ def _post(delivery: WebhookDelivery) -> Attempted:
         error=f"The receiver redirects to {answer.location}." if answer.location else "",
         answer=_readable(answer.body),
         duration_ms=_since(began),
-        retry_after=_retry_after(answer.headers.get("Retry-After", "")),
+        retry_after=_retry_after(answer.headers.get("retry-after", "")),
     )
 
 

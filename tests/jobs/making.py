@@ -1,0 +1,40 @@
+"""Jobs in each state, made the way the site makes them."""
+
+from jobs import catalog, form_state, lifecycle, submit
+from jobs.lifecycle import Claim, Result
+from jobs.models import Job
+
+VALUES = {"image": "http://localhost:9/face.png", "audio": "http://localhost:9/voice.wav"}
+
+
+def make_job(actor, *, by="key", webhook="", **values) -> Job:
+    """A queued job of this character, submitted by key or in the browser."""
+    spec = catalog.get("lipsync-image")
+    state = form_state.build(spec, {**VALUES, **values}, source="api")
+    who = actor.key if by == "key" else actor.membership
+    return submit.submit(team=actor.team, actor=who, form_state=state, webhook=webhook)
+
+
+def claim(job: Job) -> Claim:
+    """Claim this job, which is the next in line."""
+    claimed = lifecycle.claim_next()
+    assert claimed is not None
+    assert claimed.job_id == job.pk
+    return claimed
+
+
+def result(job: Job, **changes) -> Result:
+    values = {
+        "file": f"results/{job.pk}/1.mp4",
+        "url": f"http://localhost:8000/files/{job.pk}/token.mp4",
+        "token": "token",
+        "sha256": "0" * 64,
+        "bytes": 4,
+        "seconds": 5.0,
+        "width": 480,
+        "height": 480,
+        "seed": 7,
+        "timings": {"warp": 12},
+        "warnings": [],
+    }
+    return Result(**{**values, **changes})

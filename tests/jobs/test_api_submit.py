@@ -1,0 +1,163 @@
+"""POST /api/v1/lipsync-image."""
+
+import json
+import uuid
+
+import pytest
+
+from accounts import ledger
+from jobs.models import Job, JobEvent, Outbox
+
+pytestmark = pytest.mark.django_db
+
+URL = "/api/v1/lipsync-image"
+STATE = {"image": "http://localhost:9/face.png", "audio": "http://localhost:9/voice.wav"}
+
+
+def submit(client, headers, form_state=None, **top):
+    body = {"formState": STATE if form_state is None else form_state, **top}
+    return client.post(URL, json.dumps(body), content_type="application/json", headers=headers)
+
+
+def test_answers_with_id_and_processing(client, owner):
+    response = submit(client, owner.headers)
+    document = response.json()
+    assert response.status_code == 200
+    assert document == {"id": document["id"], "requestId": document["id"], "status": "processing"}
+    assert str(uuid.UUID(document["id"])) == document["id"]
+
+
+def test_writes_job_reservation_event_and_outbox_row_together(client, owner):
+    job = Job.objects.get(pk=submit(client, owner.headers).json()["id"])
+    balances = ledger.balances(owner.team)
+    assert (job.state, job.purse, job.reserved, job.key) == ("queued", "api", 10, owner.key)
+    assert (balances.api.available, balances.api.reserved) == (990, 10)
+    assert balances.user.available == 1000
+    assert [event.verb for event in JobEvent.objects.filter(job=job)] == ["submit"]
+    assert Outbox.objects.filter(job=job).count() == 1
+
+
+@pytest.mark.parametrize("path", [URL, URL + "/"])
+def test_a_trailing_slash_answers_the_same(client, owner, path):
+    body = json.dumps({"formState": STATE})
+    response = client.post(path, body, content_type="application/json", headers=owner.headers)
+    assert response.status_code == 200
+
+
+@pytest.mark.parametrize("absent", [None, ""])
+def test_null_and_empty_count_as_absent(client, owner, absent):
+    state = {**STATE, "seed": absent, "prompt": absent, "mask_image": absent, "resolution": absent}
+    response = submit(client, owner.headers, state, webhook=absent)
+    assert response.status_code == 200
+    values = Job.objects.get(pk=response.json()["id"]).values
+    assert values == {**STATE, "resolution": "480p"}
+
+
+@pytest.mark.parametrize(
+    ("change", "field", "code", "part"),
+    [
+        ({"audio": None}, "formState.audio", "required", "required"),
+        ({"audio": 5}, "formState.audio", "wrong_type", "string"),
+        ({"seed": "5"}, "formState.seed", "wrong_type", "integer"),
+        ({"seed": True}, "formState.seed", "wrong_type", "integer"),
+        ({"seed": 1.0}, "formState.seed", "wrong_type", "integer"),
+        ({"seed": -2}, "formState.seed", "out_of_range", "from -1 to 2147483647"),
+        ({"seed": 2**31}, "formState.seed", "out_of_range", "from -1 to 2147483647"),
+        ({"resolution": "1080p"}, "formState.resolution", "not_a_choice", "480p, 720p"),
+        ({"resolutoin": "720p"}, "formState.resolutoin", "unknown_field", "formState.resolution"),
+        ({"credits": 0}, "formState.credits", "unknown_field", "not a parameter"),
+        ({"prompt": "x" * 1001}, "formState.prompt", "too_long", "1000"),
+        ({"prompt": "a\0b"}, "formState.prompt", "invalid", "NUL"),
+        ({"image": "file:///etc/passwd"}, "formState.image", "url_not_allowed", "formState.image"),
+        ({"image": "http://10.0.0.1/a.png"}, "formState.image", "url_not_allowed", "formState.image"),
+        ({"image": f"upload:{uuid.uuid4()}"}, "formState.image", "url_not_allowed", "formState.image"),
+    ],
+)
+def test_refuses_what_does_not_fit_with_a_sentence(client, owner, change, field, code, part):
+    response = submit(client, owner.headers, {**STATE, **change})
+    document = response.json()
+    assert response.status_code == 422
+    assert [(item["field"], item["code"]) for item in document["fields"]] == [(field, code)]
+    assert part in document["fields"][0]["message"]
+    assert document["error"] == document["fields"][0]["message"]
+    assert not Job.objects.exists()
+    assert ledger.balances(owner.team).api.available == 1000
+
+
+@pytest.mark.parametrize("name", ["team", "credits", "price", "status", "is_staff", "webhok"])
+def test_refuses_unknown_top_level_keys(client, owner, name):
+    response = submit(client, owner.headers, **{name: 1})
+    assert response.status_code == 422
+    assert response.json()["fields"][0] == {
+        "field": name,
+        "code": "unknown_field",
+        "message": f"{name} is not a field of this request; it takes: formState, webhook.",
+    }
+
+
+@pytest.mark.parametrize("state", ["null", "[]", '"x"', "5"])
+def test_form_state_must_be_an_object(client, owner, state):
+    body = f'{{"formState": {state}}}'
+    response = client.post(URL, body, content_type="application/json", headers=owner.headers)
+    assert (response.status_code, response.json()["fields"][0]["code"]) == (422, "wrong_type")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"{",
+        b"[1]",
+        b"\xff",
+        b'{"formState": {"seed": NaN}}',
+        b'{"formState": {"seed": 1e999}}',
+        b'{"formState": {}, "formState": {}}',
+        b'{"formState": {"prompt": "\\ud800"}}',
+        b"[" * 100_000,
+        b'{"formState":' * 50_000,
+    ],
+    ids=["cut", "array", "not utf-8", "NaN", "infinite", "twice", "surrogate", "deep array", "deep object"],
+)
+def test_malformed_json_is_400(client, owner, body):
+    response = client.post(URL, body, content_type="application/json", headers=owner.headers)
+    assert (response.status_code, response.json()["code"]) == (400, "malformed_json")
+
+
+def test_a_body_that_is_too_large_is_413(client, owner):
+    body = b'{"formState": {"prompt": "' + b"x" * 2_000_000 + b'"}}'
+    response = client.post(URL, body, content_type="application/json", headers=owner.headers)
+    assert (response.status_code, response.json()["code"]) == (413, "too_large")
+
+
+def test_another_content_type_is_415(client, owner):
+    response = client.post(URL, {"formState": "x"}, headers=owner.headers)
+    assert (response.status_code, response.json()["code"]) == (415, "not_json")
+
+
+def test_too_few_credits_is_402_and_costs_nothing(client, owner):
+    ledger.reserve(
+        team=owner.team, kind="api", amount=991, reference="test:1", source=ledger.Source(person=owner.user)
+    )
+    response = submit(client, owner.headers)
+    assert (response.status_code, response.json()["code"]) == (402, "not_enough_credits")
+    assert not Job.objects.exists()
+    assert ledger.balances(owner.team).api.available == 9
+
+
+@pytest.mark.parametrize(
+    "webhook", ["ftp://example.com/x", "http://10.0.0.1/", "https://user@example.com/", "example.com", 5]
+)
+def test_a_webhook_that_cannot_be_called_is_refused(client, owner, webhook):
+    response = submit(client, owner.headers, webhook=webhook)
+    assert response.status_code == 422
+    assert response.json()["fields"][0]["field"] == "webhook"
+
+
+def test_wrong_methods_answer_as_json(client, owner):
+    response = client.get(URL, headers=owner.headers)
+    assert (response.status_code, response.json()["code"]) == (405, "method_not_allowed")
+    assert "POST" in response["Allow"]
+
+
+def test_unknown_paths_answer_as_json(client):
+    response = client.get("/api/v1/nothing")
+    assert (response.status_code, response.json()["code"]) == (404, "not_found")
