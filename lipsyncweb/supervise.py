@@ -1,11 +1,13 @@
 """Run several commands as one: their output line by line, one end for all, and nothing left behind.
 
+A command that was killed is started again, as long as it ran at all: one that ends right after its start is
+misconfigured, and everything stops so that somebody looks.
+
 A process manager from PyPI (honcho) was tried first. It did not see the end of a process whose own child held its
 output, ended with a KeyError on a signal during the start, and left everything running when it was killed itself.
 """
 
 import contextlib
-import ctypes
 import os
 import signal
 import subprocess
@@ -18,8 +20,13 @@ from pathlib import Path
 from typing import Any
 
 GRACE_SECONDS = 8.0  # between SIGTERM and SIGKILL; a second signal ends it at once
-PR_SET_PDEATHSIG = 1  # linux/prctl.h
-_libc = ctypes.CDLL(None)
+STEADY_SECONDS = 10.0  # a command that ran this long had started well
+
+# Ask Linux for SIGTERM when the parent ends, were it by SIGKILL, then become the command. Not a preexec_fn: that
+# would run Python in a fork of a process with threads.
+LAUNCH = (
+    "import ctypes, os, sys; ctypes.CDLL(None).prctl(1, 15, 0, 0, 0); os.execvp(sys.argv[1], sys.argv[1:])"
+)
 
 
 @dataclass(frozen=True)
@@ -36,6 +43,8 @@ class Supervisor:
         self.env = env
         self.cwd = cwd
         self._running: dict[str, subprocess.Popen[bytes]] = {}
+        self._started: dict[str, float] = {}
+        self._relays: list[threading.Thread] = []
         self._signals = 0
         self._printing = threading.Lock()
 
@@ -44,15 +53,14 @@ class Supervisor:
         before = {each: signal.signal(each, self._note) for each in (signal.SIGINT, signal.SIGTERM)}
         try:
             for command in self.commands:
-                self._running[command.name] = self._start(command)
-            relays = [self._relay(name, process) for name, process in self._running.items()]
+                self._start(command)
             threading.Thread(target=started, daemon=True).start()
             status = self._watch()
         finally:
             self._stop_all()
             for each, handler in before.items():
                 signal.signal(each, handler)
-        for relay in relays:
+        for relay in self._relays:
             relay.join(timeout=1)
         return status
 
@@ -64,19 +72,21 @@ class Supervisor:
     def _note(self, signum: int, frame: Any) -> None:
         self._signals += 1
 
-    def _start(self, command: Command) -> subprocess.Popen[bytes]:
+    def _start(self, command: Command) -> None:
         # A session of its own: the terminal's Ctrl-C comes here alone, and the group can be ended as one.
-        # No thread was started yet, so code between fork and exec is safe.
-        return subprocess.Popen(
-            command.words,
+        launch = [sys.executable, "-c", LAUNCH] if sys.platform == "linux" else []
+        process = subprocess.Popen(
+            [*launch, *command.words],
             env=self.env,
             cwd=self.cwd,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            preexec_fn=_end_with_parent,
         )
+        self._running[command.name] = process
+        self._started[command.name] = time.monotonic()
+        self._relays.append(self._relay(command.name, process))
 
     def _relay(self, name: str, process: subprocess.Popen[bytes]) -> threading.Thread:
         width = max(len(command.name) for command in self.commands)
@@ -91,12 +101,19 @@ class Supervisor:
 
     def _watch(self) -> int:
         while not self._signals:
-            for name, process in self._running.items():
-                status = process.poll()
-                if status is not None:
-                    status = 128 - status if status < 0 else status
-                    self.say(f"The process {name} ended with status {status}, so everything is stopped.")
+            for command in self.commands:
+                ended = self._running[command.name].poll()
+                if ended is None:
+                    continue
+                status = 128 - ended if ended < 0 else ended
+                if time.monotonic() - self._started[command.name] < STEADY_SECONDS:
+                    self.say(
+                        f"The process {command.name} ended with status {status}, so everything is stopped."
+                    )
                     return status or 1  # nothing here is meant to end by itself: a clean end is an error too
+                self.say(f"The process {command.name} ended with status {status} and is started again.")
+                self._kill_group(self._running[command.name])
+                self._start(command)
             time.sleep(0.1)
         self.say("Stopping ...")
         return 0
@@ -111,13 +128,10 @@ class Supervisor:
                 break
             time.sleep(0.05)
         for process in self._running.values():
-            # macOS says the second of a group that has ended.
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(process.pid, signal.SIGKILL)
+            self._kill_group(process)
             process.wait()
 
-
-def _end_with_parent() -> None:
-    """Ask Linux for SIGTERM when the parent ends, were it by SIGKILL. Elsewhere there is no such wish."""
-    if sys.platform == "linux":
-        _libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
+    def _kill_group(self, process: subprocess.Popen[bytes]) -> None:
+        # macOS says the second of a group that has ended.
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)

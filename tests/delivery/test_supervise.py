@@ -17,6 +17,9 @@ import os, sys
 from pathlib import Path
 from lipsyncweb.supervise import Command, Supervisor
 
+import lipsyncweb.supervise
+
+lipsyncweb.supervise.STEADY_SECONDS = float(os.environ.get("STEADY_SECONDS", "10"))
 folder, programs = sys.argv[1], sys.argv[2:]
 note = "import os, sys, time, signal, subprocess; open(os.path.join(%r, str(os.getpid())), 'w').close(); " % folder
 commands = [Command(f"p{n}", [sys.executable, "-c", note + program]) for n, program in enumerate(programs)]
@@ -30,12 +33,13 @@ PARENT = "p = subprocess.Popen(['sleep', '60']); print('grandchild', p.pid, flus
 
 
 class Site:
-    def __init__(self, folder: Path, *programs: str):
+    def __init__(self, folder: Path, *programs: str, steady: float = 10):
         self.folder = folder
         self.count = len(programs)
         self.process = subprocess.Popen(
             [sys.executable, "-c", SCRIPT, str(folder), *programs],
             cwd=ROOT,
+            env={**os.environ, "STEADY_SECONDS": str(steady)},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -67,8 +71,8 @@ def alive(pid: int) -> bool:
 def site(tmp_path):
     started = []
 
-    def start(*programs):
-        started.append(Site(tmp_path, *programs))
+    def start(*programs, **options):
+        started.append(Site(tmp_path, *programs, **options))
         return started[-1]
 
     yield start
@@ -120,6 +124,20 @@ def test_process_that_was_killed_gives_the_shells_status(site):
     run.wait_for_children()
     os.kill(run.children()[0], signal.SIGKILL)
     assert run.process.wait(timeout=20) == 128 + signal.SIGKILL
+
+
+def test_process_that_had_run_well_is_started_again(site):
+    run = site(SLEEP, SLEEP, steady=0.5)
+    run.wait_for_children()
+    time.sleep(0.6)
+    before = run.children()
+    os.kill(before[0], signal.SIGKILL)
+    until(lambda: len(run.children()) == 3)
+    assert alive(before[1])
+    assert run.process.poll() is None
+    run.process.terminate()
+    assert run.process.wait(timeout=20) == 0
+    assert not any(alive(pid) for pid in run.children())
 
 
 def test_second_signal_kills_a_process_that_does_not_stop(site):
