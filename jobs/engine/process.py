@@ -37,7 +37,7 @@ class EngineProcess:
     def __init__(
         self,
         *,
-        render: str = "jobs.engine.render:render",
+        render: str = "jobs.engine.rendering:render",
         jobs_per_process: int = 20,
         memory: int = 4 * 1024**3,
         file_size: int = 2 * 1024**3,
