@@ -1,0 +1,361 @@
+"""Requests to addresses that strangers name: media to fetch, webhooks to call.
+
+The whole rule is applied where the socket opens: the name is looked up once, every address it has must be
+allowed, and the connection goes to one of those addresses, with the name kept for Host and TLS. So it does
+not matter how a URL was parsed before, or what a second look-up would say. No proxy or other setting of the
+environment is used. One deadline covers look-up, connection, answer and body.
+"""
+
+import ipaddress
+import socket
+import threading
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, BinaryIO, Self
+from urllib.parse import urljoin
+
+import requests
+from django.conf import settings
+from django.utils.translation import gettext as _
+from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.exceptions import HTTPError
+from urllib3.util import parse_url
+
+from lipsyncweb.http.addresses import is_loopback, is_public
+from lipsyncweb.http.rules import (
+    FetchFailed,
+    OutboundError,
+    Policy,
+    Refused,
+    TimedOut,
+    TooLarge,
+    as_literal,
+    check_address,
+    refused,
+)
+
+__all__ = [
+    "Answer",
+    "Client",
+    "Downloaded",
+    "FetchFailed",
+    "OutboundError",
+    "Policy",
+    "Refused",
+    "TimedOut",
+    "TooLarge",
+    "check_address",
+    "download",
+    "get",
+    "policy_from_settings",
+    "post",
+]
+
+CHUNK = 64 * 1024
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
+USER_AGENT = "lipsyncweb"
+
+Resolve = Callable[[str, int], list[str]]
+
+
+@dataclass(frozen=True)
+class Downloaded:
+    final_url: str
+    content_type: str
+    bytes: int
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Any answer, whatever its status. Header names are in lower case; `body` is its beginning."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+    location: str  # of a redirect, which is not followed; else empty
+
+
+def policy_from_settings() -> Policy:
+    return Policy(plain_http=settings.OUTBOUND_ALLOW_HTTP, loopback=settings.OUTBOUND_ALLOW_LOOPBACK)
+
+
+def look_up(host: str, port: int) -> list[str]:
+    """All addresses of a name. Raises OSError."""
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(entry[4][0]) for entry in found))
+
+
+class Client:
+    """Makes guarded requests. `resolve` gives the addresses of a name, `verify` is as in `requests`."""
+
+    def __init__(self, policy: Policy, *, resolve: Resolve = look_up, verify: bool | str = True):
+        self._policy = policy
+        self._resolve = resolve
+        self._verify = verify
+
+    def download(
+        self, url: str, target: BinaryIO, *, max_bytes: int, seconds: float, max_redirects: int = 3
+    ) -> Downloaded:
+        with _Deadline(seconds) as deadline:
+            for _hop in range(max_redirects + 1):
+                with self._send("GET", url, b"", {}, deadline) as response:
+                    if response.status_code in REDIRECTS and response.headers.get("Location"):
+                        url = urljoin(response.url, response.headers["Location"])
+                        continue
+                    return _save(response, target, max_bytes, deadline)
+        raise FetchFailed(_("The address redirects more than %d times. Use the final one.") % max_redirects)
+
+    def request(
+        self,
+        method: str,
+        url: str,
+        *,
+        body: bytes,
+        headers: Mapping[str, str],
+        seconds: float,
+        read_bytes: int,
+    ) -> Answer:
+        with _Deadline(seconds) as deadline, self._send(method, url, body, headers, deadline) as response:
+            content = b""
+            for chunk in _chunks(response, read_bytes, deadline):
+                content += chunk
+            return Answer(
+                status=response.status_code,
+                headers={name.lower(): value for name, value in response.headers.items()},
+                body=content,
+                location=response.headers.get("Location", "") if 300 <= response.status_code < 400 else "",
+            )
+
+    def _send(
+        self, method: str, url: str, body: bytes, headers: Mapping[str, str], deadline: "_Deadline"
+    ) -> requests.Response:
+        """Send one request. Goes through the adapter alone: a session would read the bodies of redirects."""
+        url = check_address(url, self._policy)
+        own = {
+            "User-Agent": USER_AGENT,
+            "Accept": "*/*",
+            "Accept-Encoding": "identity",
+            "Connection": "close",
+        }
+        with deadline.guarding(url):
+            prepared = requests.Request(method, url, data=body or None, headers={**own, **headers}).prepare()
+            adapter = _Adapter(lambda host, port: self._dial(host, port, deadline))
+            return adapter.send(
+                prepared, stream=True, timeout=deadline.remaining(), verify=self._verify, proxies={}
+            )
+
+    def _dial(self, host: str, port: int, deadline: "_Deadline") -> socket.socket:
+        """Connect to an address of `host`, once all of them have passed."""
+        name = host.strip("[]").rstrip(".")
+        literal = as_literal(name)
+        texts = [str(literal)] if literal else _within(deadline, lambda: self._resolve(name, port))
+        addresses = [ipaddress.ip_address(text) for text in texts]
+        if not addresses:
+            raise OSError(f"{name} has no address")
+        for address in addresses:
+            home = self._policy.loopback and is_loopback(address) and (literal or name == "localhost")
+            if not home and (not is_public(address) or name == "localhost"):
+                raise refused(name)
+        failure: OSError | None = None
+        for address in addresses:
+            try:
+                connected = socket.create_connection((str(address), port), timeout=deadline.remaining())
+            except OSError as error:
+                failure = error
+                continue
+            deadline.watch(connected)
+            return connected
+        raise failure or OSError(name)
+
+
+def download(
+    url: str, target: BinaryIO, *, policy: Policy, max_bytes: int, seconds: float, max_redirects: int = 3
+) -> Downloaded:
+    """Fetch a file. Each redirect is judged like the first address. Raises OutboundError."""
+    return Client(policy).download(
+        url, target, max_bytes=max_bytes, seconds=seconds, max_redirects=max_redirects
+    )
+
+
+def post(
+    url: str,
+    *,
+    body: bytes,
+    headers: Mapping[str, str],
+    policy: Policy,
+    seconds: float,
+    read_bytes: int = CHUNK,
+) -> Answer:
+    """Send a body. Redirects are answers and are not followed. Raises OutboundError when there is no answer."""
+    return Client(policy).request(
+        "POST", url, body=body, headers=headers, seconds=seconds, read_bytes=read_bytes
+    )
+
+
+def get(
+    url: str, *, headers: Mapping[str, str], policy: Policy, seconds: float, read_bytes: int = CHUNK
+) -> Answer:
+    """As `post`, without a body."""
+    return Client(policy).request(
+        "GET", url, body=b"", headers=headers, seconds=seconds, read_bytes=read_bytes
+    )
+
+
+def _save(response: requests.Response, target: BinaryIO, max_bytes: int, deadline: "_Deadline") -> Downloaded:
+    host = parse_url(response.url).host
+    if not 200 <= response.status_code < 300:
+        answer = {"host": host, "status": response.status_code}
+        raise FetchFailed(_("%(host)s answered with status %(status)d. Check the address.") % answer)
+    # One byte more than is allowed is asked for, to see whether there is one.
+    size = 0
+    stated = response.headers.get("Content-Length", "")
+    if not (stated.isdigit() and int(stated) > max_bytes):
+        for chunk in _chunks(response, max_bytes + 1, deadline):
+            size += len(chunk)
+            if size <= max_bytes:
+                target.write(chunk)
+        if size <= max_bytes:
+            return Downloaded(response.url, response.headers.get("Content-Type", ""), size)
+    limit = {"host": host, "limit": max_bytes / 1e6}
+    raise TooLarge(_("The file at %(host)s is larger than %(limit).0f MB. Use a smaller one.") % limit)
+
+
+def _chunks(response: requests.Response, most: int, deadline: "_Deadline") -> Any:
+    """The first `most` bytes of a body as they were sent, not decompressed."""
+    left = most
+    while left > 0:
+        with deadline.guarding(response.url):
+            chunk = response.raw.read(min(CHUNK, left), decode_content=False)
+        if not chunk:
+            return
+        left -= len(chunk)
+        yield chunk
+
+
+def _within(deadline: "_Deadline", call: Callable[[], list[str]]) -> list[str]:
+    """The result of a call that takes no timeout; when it takes too long, its thread is left to itself."""
+    result: Future[list[str]] = Future()
+
+    def run() -> None:
+        try:
+            result.set_result(call())
+        except Exception as error:  # noqa: BLE001 - raised again in the caller's thread
+            result.set_exception(error)
+
+    threading.Thread(target=run, daemon=True).start()
+    return result.result(timeout=deadline.remaining())
+
+
+class _Deadline:
+    """Cuts the connection when the time is over, whatever is being waited for on it.
+
+    A socket's own timeout starts anew with each byte, so a slow drip would hold it for ever.
+    """
+
+    def __init__(self, seconds: float):
+        self._end = time.monotonic() + seconds
+        self._timers: list[tuple[threading.Timer, socket.socket]] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for timer, duplicate in self._timers:
+            timer.cancel()
+            timer.join()
+            duplicate.close()
+
+    def remaining(self) -> float:
+        """Seconds left, more than 0. Raises TimeoutError."""
+        left = self._end - time.monotonic()
+        if left <= 0:
+            raise TimeoutError
+        return left
+
+    def watch(self, connected: socket.socket) -> None:
+        # TLS takes the descriptor of the socket that it wraps; a duplicate still reaches the connection.
+        duplicate = connected.dup()
+        timer = threading.Timer(self.remaining(), _cut, [duplicate])
+        timer.daemon = True
+        self._timers.append((timer, duplicate))
+        timer.start()
+
+    def guarding(self, url: str) -> "_Guard":
+        return _Guard(self, url)
+
+    def is_over(self) -> bool:
+        return time.monotonic() >= self._end
+
+
+class _Guard:
+    """Turns whatever went wrong on the wire into one of our errors; what passed too late went wrong too."""
+
+    def __init__(self, deadline: _Deadline, url: str):
+        self._deadline = deadline
+        self._host = {"host": parse_url(url).host}
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if isinstance(error, OutboundError):
+            return
+        expected = (requests.RequestException, HTTPError, OSError, ValueError)
+        if error is not None and not isinstance(error, expected):
+            return
+        # A connection that was cut looks like the end of a body, so the clock is asked after success too.
+        if self._deadline.is_over() or isinstance(error, (TimeoutError, requests.Timeout)):
+            raise TimedOut(_("%(host)s did not answer in time. Try again later.") % self._host) from error
+        if error is not None:
+            raise FetchFailed(
+                _("%(host)s could not be reached. Check the address and that it answers.") % self._host
+            ) from error
+
+
+def _cut(duplicate: socket.socket) -> None:
+    try:
+        duplicate.shutdown(socket.SHUT_RDWR)
+    except OSError:
+        return  # the other side was faster
+
+
+class _PlainConnection(HTTPConnection):
+    def __init__(self, *args: Any, dial: Callable[[str, int], socket.socket], **options: Any):
+        super().__init__(*args, **options)
+        self._dial = dial
+
+    def _new_conn(self) -> socket.socket:
+        return self._dial(self.host, self.port)
+
+
+class _SecureConnection(HTTPSConnection):
+    def __init__(self, *args: Any, dial: Callable[[str, int], socket.socket], **options: Any):
+        super().__init__(*args, **options)
+        self._dial = dial
+
+    def _new_conn(self) -> socket.socket:
+        return self._dial(self.host, self.port)
+
+
+class _Adapter(HTTPAdapter):
+    """An adapter whose connections are opened by `dial`. For one request."""
+
+    def __init__(self, dial: Callable[[str, int], socket.socket]):
+        super().__init__(max_retries=0)
+        self._dial = dial
+
+    def get_connection_with_tls_context(
+        self, request: Any, verify: Any, proxies: Any = None, cert: Any = None
+    ) -> Any:
+        pool: Any = super().get_connection_with_tls_context(request, verify, proxies=None, cert=cert)
+        connection = _SecureConnection if pool.scheme == "https" else _PlainConnection
+        pool.ConnectionCls = lambda *args, **options: connection(*args, dial=self._dial, **options)
+        return pool
