@@ -7,6 +7,7 @@ from datetime import datetime
 from email.message import EmailMessage
 from email.utils import parsedate_to_datetime
 from pathlib import Path
+from typing import cast
 
 SEPARATOR = "-" * 79
 
@@ -39,8 +40,7 @@ def _read(path: Path) -> list[Mail]:
 
 
 def _parse(chunk: str) -> Mail:
-    message = email.message_from_string(chunk, policy=email.policy.default)
-    assert isinstance(message, EmailMessage)
+    message = cast(EmailMessage, email.message_from_string(chunk, policy=email.policy.default))
     body = message.get_body(preferencelist=("plain", "html"))
     return Mail(
         to=str(message["To"] or ""),

@@ -10,9 +10,9 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET, require_http_methods
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from accounts import access, keys, ledger, outbox
+from accounts import access, keys, ledger, outbox, teams
 from accounts.forms import KeyForm
 
 LEDGER_LINES = 50
@@ -23,24 +23,36 @@ LEDGER_LINES = 50
 @require_http_methods(["GET", "POST"])
 def key_list(request: HttpRequest) -> HttpResponse:
     """The team's keys; POST makes one, and that answer alone shows it whole."""
+    if request.method == "GET":
+        return _keys_page(request)
+    access.require(request.membership, "keys.manage", request.team)
+    form = KeyForm(request.POST)
+    if not form.is_valid():
+        return _keys_page(request, form=form, status=422)
+    _key, plaintext = keys.issue(team=request.team, created_by=request.user, name=form.cleaned_data["name"])
+    return _keys_page(request, plaintext=plaintext)
+
+
+@login_required
+@never_cache
+@require_POST
+def webhook_secret(request: HttpRequest) -> HttpResponse:
+    """The keys page with the team's signing secret on it, for those who manage keys and ask."""
+    access.require(request.membership, "keys.manage", request.team)
+    return _keys_page(request, webhook_secret=teams.webhook_secret(request.team))
+
+
+def _keys_page(
+    request: HttpRequest, *, form: KeyForm | None = None, status: int = 200, **shown: str
+) -> HttpResponse:
     access.require(request.membership, "keys.read", request.team)
-    plaintext = ""
-    form = KeyForm(request.POST or None)
-    if request.method == "POST":
-        access.require(request.membership, "keys.manage", request.team)
-        form = KeyForm(request.POST)
-        if form.is_valid():
-            _key, plaintext = keys.issue(
-                team=request.team, created_by=request.user, name=form.cleaned_data["name"]
-            )
-            form = KeyForm()
     context = {
-        "form": form,
-        "plaintext": plaintext,
+        "form": form or KeyForm(),
         "keys": keys.for_team(request.team),
         "may_manage": access.may(request.membership, "keys.manage", request.team),
+        **shown,
     }
-    return render(request, "accounts/keys.html", context, status=422 if form.errors else 200)
+    return render(request, "accounts/keys.html", context, status=status)
 
 
 @login_required

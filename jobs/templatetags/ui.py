@@ -45,7 +45,7 @@ def current(context: Context, *names: str) -> SafeString:
     """`aria-current` for the navigation entry whose page this is."""
     request = context.get("request")
     match = getattr(request, "resolver_match", None)
-    return mark_safe(' aria-current="page"' if match and match.url_name in names else "")
+    return mark_safe(' aria-current="page"') if match and match.url_name in names else mark_safe("")
 
 
 @register.filter
@@ -105,7 +105,9 @@ def joined(words: Iterable[Any]) -> str:
 
 @register.filter
 def job_link(job_id: uuid.UUID) -> SafeString:
-    return format_html('<a href="{}">{}</a>', reverse("job", args=[job_id]), _("job %(id)s") % {"id": str(job_id)[:8]})
+    return format_html(
+        '<a href="{}">{}</a>', reverse("job", args=[job_id]), _("job %(id)s") % {"id": str(job_id)[:8]}
+    )
 
 
 @register.filter
@@ -133,5 +135,10 @@ def verb_name(verb: str) -> str:
 
 @register.filter
 def error_sentence(job: Job) -> str:
-    """The stored sentence is the API's, in English; those that have a translation are shown in it."""
+    """The stored sentence is the API's: a field stands before it by name, and a page says its label instead."""
+    name, colon, rest = job.error.partition(": ")
+    spec = catalog.MODELS.get(job.model)
+    labels = {field.name: str(field.label) for field in spec.fields} if spec else {}
+    if colon and name in labels:
+        return f"{labels[name]}: {_(rest)}"
     return _(job.error) if job.error else ""

@@ -128,7 +128,9 @@ ERROR = json.dumps(
     {
         "error": "formState.audio is required.",
         "code": "invalid_fields",
-        "fields": [{"field": "formState.audio", "code": "required", "message": "formState.audio is required."}],
+        "fields": [
+            {"field": "formState.audio", "code": "required", "message": "formState.audio is required."}
+        ],
     },
     indent=2,
 )

@@ -12,7 +12,7 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET, require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts import access, ledger
 from accounts.ledger import NotEnoughCredits
@@ -34,7 +34,9 @@ SUBTYPES = {"wav": "wav", "mp3": "mpeg", "mov": "mp4", "mkv": "webm"}
 @require_http_methods(["GET", "POST"])
 def generate(request: HttpRequest, slug: str) -> HttpResponse:
     spec = _spec(slug)
-    access.require(request.membership, "jobs.submit" if request.method == "POST" else "jobs.read", request.team)
+    access.require(
+        request.membership, "jobs.submit" if request.method == "POST" else "jobs.read", request.team
+    )
     form = GenerateForm(spec, team=request.team, strings=request.POST or request.GET)
     if request.method == "GET":
         return _page(request, form)

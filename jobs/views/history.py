@@ -4,8 +4,8 @@ import uuid
 from dataclasses import dataclass
 from typing import Any
 
-from django.contrib.auth.decorators import login_required
 from django.contrib import messages
+from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.dateparse import parse_datetime
@@ -51,7 +51,9 @@ def history_rows(request: HttpRequest) -> HttpResponse:
     """
     access.require(request.membership, "jobs.read", request.team)
     known = _known(request.GET.get("v", ""))
-    versions = queries.of_team(request.team).order_by("-created_at", "-pk").values_list("pk", "version")[:PAGE]
+    versions = (
+        queries.of_team(request.team).order_by("-created_at", "-pk").values_list("pk", "version")[:PAGE]
+    )
     if {_short(pk): version for pk, version in versions} == known:
         return HttpResponse(status=204)
     jobs = queries.history(request.team, limit=PAGE)

@@ -27,8 +27,8 @@ class Price:
 
 def prices() -> list[Price]:
     return [
-        Price(resolution, credits, EXAMPLE_SECONDS, credits_for(EXAMPLE_SECONDS, resolution))
-        for resolution, credits in CREDITS_A_SECOND.items()
+        Price(resolution, rate, EXAMPLE_SECONDS, credits_for(EXAMPLE_SECONDS, resolution))
+        for resolution, rate in CREDITS_A_SECOND.items()
     ]
 
 

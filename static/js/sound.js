@@ -29,7 +29,7 @@ function draw(canvas, heights, played) {
   const pitch = width / count;
   for (let bar = 0; bar < count; bar += 1) {
     const tall = Math.max(2, heights[Math.floor((bar * heights.length) / count)] * height);
-    pen.fillStyle = bar / count < played ? css.getPropertyValue("--coral-ink") : css.getPropertyValue("--line-strong");
+    pen.fillStyle = bar / count < played ? css.caretColor : css.color;
     pen.beginPath();
     pen.roundRect(bar * pitch, (height - tall) / 2, Math.max(1.5, pitch * 0.55), tall, 1.5);
     pen.fill();
