@@ -118,10 +118,11 @@ class Portrait:
         jaw = self._jaw_shift(amounts)
         over, under = self._mouth.maps(upper), self._mouth.maps(lower)
         corner = np.array([box.x, box.y], np.float32)
-        depth = _read_edge(self._edges[0], over, corner)
+        depth = _read_part(self._edges[0], over, corner)
         above = np.clip(0.5 - depth, 0, 1)
-        below = np.minimum(np.clip(0.5 + _read_edge(self._edges[1], under, corner), 0, 1), 1 - above)
-        between = 1 - above - below
+        below = np.minimum(np.clip(0.5 + _read_part(self._edges[1], under, corner), 0, 1), 1 - above)
+        between = (1 - above - below) * _read_part(self._edges[2], over, corner)
+        below = 1 - above - between
         shade = 1.0 if self._interior.own else 0.62 + 0.38 * smoothstep(depth, 0.0, 0.05 * self._frame.unit)
         inside = self._inside(head - jaw, head, shade)
         layers = (
@@ -180,18 +181,15 @@ def _mouth_cells(frame: MouthFrame, grid: Grid) -> tuple[int, int, int, int]:
     return grid.cells(np.min(corners, axis=0) - margin, np.max(corners, axis=0) + margin)
 
 
-def _edge_maps(frame: MouthFrame, lips: Lips, box: Box) -> tuple[Array, Array]:
-    """Pixels below the upper and below the lower lip's inner edge, at rest, over the mouth's box."""
+def _edge_maps(frame: MouthFrame, lips: Lips, box: Box) -> tuple[Array, Array, Array]:
+    """Over the mouth's box at rest: how far below the upper and the lower lip's inner edge, in units of the
+    fade between lips and mouth; and 1 between the corners, 0 beyond, where nothing may show."""
     y, x = np.mgrid[box.y : box.y + box.height, box.x : box.x + box.width]
     u, v = frame.local(np.stack([x, y], axis=-1).astype(np.float32))
     soft = max(1.0, 0.014 * frame.unit)  # lips fade into the mouth over about a pixel at 480p
-    return (lips.below_upper(u, v) / soft).astype(np.float32), (lips.below_lower(u, v) / soft).astype(
-        np.float32
-    )
-
-
-def _read_edge(edge: Array, maps: tuple[Array, Array], corner: Array) -> Array:
-    return _read_part(edge, maps, corner)
+    inside = 1 - smoothstep(np.abs(u), 0.93, 1.0)
+    upper, lower = lips.below_upper(u, v) / soft, lips.below_lower(u, v) / soft
+    return upper.astype(np.float32), lower.astype(np.float32), inside.astype(np.float32)
 
 
 def _read_part(part: Array | None, maps: tuple[Array, Array], corner: Array) -> Array:

@@ -18,9 +18,9 @@ from jobs.engine.warp import Box
 _SKIN = (50, 280, 205, 425, 101, 330, 199)
 _MILLIMETRES = 90.0  # about one eye distance (outer corners) of an adult
 _TEETH_EDGES = (0.0, 8.4, 14.8, 21.6)  # from the middle, mm, as seen from the front
-_TOOTH = np.array([226, 214, 198], np.float32)
+_TOOTH = np.array([230, 222, 208], np.float32)
 _TONGUE = np.array([158, 84, 82], np.float32)
-_CAVITY = np.array([40, 17, 16], np.float32)
+_CAVITY = np.array([46, 20, 18], np.float32)
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,10 @@ def make_interior(
 
 
 def _light(face: Face, picture: Array) -> Array:
-    """The light on the face as a factor for each of R, G, B: its skin against a common skin tone."""
+    """The light on the face as a factor for each of R, G, B: how bright its skin is, and a little of its hue.
+
+    Without the hue teeth look green beside rosy skin.
+    """
     height, width = picture.shape[:2]
     reach = max(1, int(0.03 * face.eye_distance))
     patches = []
@@ -67,8 +70,8 @@ def _light(face: Face, picture: Array) -> Array:
             patches.append(np.median(patch.reshape(-1, 3), axis=0))
     skin = np.median(patches, axis=0) if patches else np.array([200.0, 160.0, 140.0])
     grey = float(skin @ np.array([0.2126, 0.7152, 0.0722]))
-    tint = np.clip(skin / max(grey, 1.0) / np.array([1.16, 0.96, 0.86]), 0.8, 1.2)
-    return (np.clip(0.35 + 0.65 * grey / 170.0, 0.3, 1.1) * tint**0.6).astype(np.float32)
+    tint = np.clip(skin / max(grey, 1.0), 0.75, 1.25)
+    return (np.clip(0.35 + 0.65 * grey / 170.0, 0.3, 1.08) * (0.7 + 0.3 * tint)).astype(np.float32)
 
 
 def _jaw_picture(u: Array, below: Array, frame: MouthFrame, light: Array) -> Array:
@@ -81,7 +84,7 @@ def _jaw_picture(u: Array, below: Array, frame: MouthFrame, light: Array) -> Arr
         np.broadcast_to(_CAVITY * light, (*u.shape, 3))
         * (0.55 + 0.45 * smoothstep(below, -0.12, 0.0))[..., None]
     )
-    mound = -0.040 + 0.055 * u**2
+    mound = -0.052 + 0.060 * u**2
     tongue = smoothstep(below, mound - 0.012, mound + 0.016) * (1 - smoothstep(np.abs(u), 0.55, 0.85))
     groove = 1 - 0.12 * np.exp(-((u / 0.07) ** 2))
     shade = (0.42 + 0.45 * smoothstep(below, mound, mound + 0.05)) * groove
@@ -99,7 +102,7 @@ def _upper_teeth(u: Array, below: Array, frame: MouthFrame, light: Array) -> tup
     edge = 0.024 - 0.030 * u**2 - 0.004 * gaps
     alpha = 1 - smoothstep(below, edge - 0.9 * pixel, edge + 0.9 * pixel)
     alpha = alpha * (1 - smoothstep(np.abs(u), 0.72, 0.95))
-    tone = (0.86 - 0.42 * np.abs(u) ** 1.6) * (1 - 0.16 * gaps)
+    tone = (0.93 - 0.42 * np.abs(u) ** 1.6) * (1 - 0.16 * gaps)
     tone = tone * (1 - 0.10 * smoothstep(below, edge - 0.02, edge))
     return _TOOTH * light * tone[..., None], alpha
 

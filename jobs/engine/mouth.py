@@ -46,11 +46,14 @@ class MouthFrame:
         chin = points[152, :2] - points[168, :2]
         eyes = points[list(lm.EYE_OUTER)]
         inner = points[[78, 308], :2]
-        centre = (inner.mean(axis=0) + points[[13, 14], :2].mean(axis=0)) / 2
+        down = np.array([-across[1], across[0]], np.float32)
+        # Along the mouth exactly between its corners, across it half way to the middle of the lips.
+        centre = inner.mean(axis=0)
+        centre = centre + 0.5 * float((points[[13, 14], :2].mean(axis=0) - centre) @ down) * down
         return cls(
             centre=centre,
             across=across,
-            down=np.array([-across[1], across[0]], np.float32),
+            down=down,
             drop=chin / max(float(np.hypot(*chin)), 1e-6),
             unit=float(np.linalg.norm(eyes[1] - eyes[0])),
             half=float(np.hypot(*(inner[1] - inner[0]))) / 2,
@@ -90,6 +93,9 @@ def find_lips(face: Face, frame: MouthFrame, luma: Array) -> Lips:
     at = np.linspace(-1.6, 1.6, 129)
     upper = _edge(points[list(lm.LIP_UPPER_INNER)], frame, at)
     lower = np.maximum(_edge(points[list(lm.LIP_LOWER_INNER)], frame, at), upper)
+    # They meet at the corners, and beyond them there is one skin.
+    middle, apart = (upper + lower) / 2, 1 - smoothstep(np.abs(at), 0.86, 1.0)
+    upper, lower = middle + (upper - middle) * apart, middle + (lower - middle) * apart
     inside = np.abs(at) < 0.8
     if float((lower - upper)[inside].mean()) >= CLOSED_GAP * frame.unit:
         return Lips(at, upper, lower, open=True)
@@ -249,13 +255,17 @@ class _Controls:
         gap = float(np.interp(0.0, self._lips.at, self._lips.lower - self._lips.upper))
         return 0.4 * gap, -0.6 * gap
 
+    def _narrowing(self) -> float:
+        """How far a corner comes in for each pixel that the jaw drops: a smile is wide, and opens from there."""
+        return float(np.clip(0.12 + 1.2 * (self._frame.half / self._frame.unit - 0.27), 0.10, 0.30))
+
     def _corners(self) -> None:
         frame = self._frame
         for index, side in ((61, -1), (291, 1), (78, -1), (308, 1)):
             self._add(
                 self._points[index],
                 {
-                    "jaw": 0.24 * frame.drop - 0.10 * side * frame.across,
+                    "jaw": 0.24 * frame.drop - self._narrowing() * side * frame.across,
                     "width": side * frame.across - 0.12 * frame.down,
                     "smile": 0.8 * side * frame.across - 0.8 * frame.down,
                     "close": 0.3 * self._closing()[1] * frame.drop * 0.5,
@@ -271,21 +281,20 @@ class _Controls:
             self._add(
                 point,
                 {
-                    "jaw": 0.24 * (1 - arch) * frame.drop - 0.10 * u * frame.across,
+                    "jaw": 0.24 * (1 - arch) * frame.drop - self._narrowing() * u * frame.across,
                     "upper": -arch * frame.down,
                     "width": u * frame.across,
-                    "pout": 0.0 * frame.down,
                     "smile": 0.8 * u * frame.across - 0.5 * u * u * frame.down,
                     "close": shut,
                 },
             )
         for k, index in enumerate(lm.LIP_UPPER_OUTER[1:-1], 1):
-            u, bow, arch = _along(k)
+            u, bow, arch = _along(k, _OUTER)
             shut = 0.36 * self._gap(self._points[index]) * frame.down
             self._add(
                 self._points[index],
                 {
-                    "jaw": 0.20 * (1 - arch) * frame.drop - 0.08 * u * frame.across,
+                    "jaw": 0.20 * (1 - arch) * frame.drop - 0.9 * self._narrowing() * u * frame.across,
                     "upper": -0.8 * arch * frame.down,
                     "width": 0.95 * u * frame.across,
                     "pout": -0.8 * bow * frame.down,
@@ -303,7 +312,7 @@ class _Controls:
             self._add(
                 point,
                 {
-                    "jaw": (0.24 + 0.76 * arch) * frame.drop - 0.10 * u * frame.across,
+                    "jaw": (0.24 + 0.76 * arch) * frame.drop - self._narrowing() * u * frame.across,
                     "lower": arch * frame.drop,
                     "width": u * frame.across,
                     "smile": 0.8 * u * frame.across - 0.5 * u * u * frame.down,
@@ -311,12 +320,12 @@ class _Controls:
                 },
             )
         for k, index in enumerate(lm.LIP_LOWER_OUTER[1:-1], 1):
-            u, bow, arch = _along(k)
+            u, bow, arch = _along(k, _OUTER)
             shut = -0.54 * self._gap(self._points[index]) * frame.down
             self._add(
                 self._points[index],
                 {
-                    "jaw": (0.24 + 0.74 * arch) * frame.drop - 0.08 * u * frame.across,
+                    "jaw": (0.24 + 0.74 * arch) * frame.drop - 0.9 * self._narrowing() * u * frame.across,
                     "lower": 0.75 * arch * frame.drop,
                     "width": 0.9 * u * frame.across,
                     "pout": 0.9 * bow * frame.down,
@@ -352,10 +361,15 @@ class _Controls:
         return float(np.interp(u, self._lips.at, self._lips.lower - self._lips.upper))
 
 
-def _along(k: int) -> tuple[float, float, float]:
-    """For the k-th of eleven points along a lip: u by count, a flat bow, and the shape of an opening.
+# Where the eleven points of a lip lie on a face seen from the front, as |u| from the middle to a corner.
+_INNER = (0.0, 0.27, 0.50, 0.69, 0.83, 1.0)
+_OUTER = (0.0, 0.30, 0.57, 0.77, 0.90, 1.0)
+
+
+def _along(k: int, places: tuple[float, ...] = _INNER) -> tuple[float, float, float]:
+    """For the k-th of eleven points along a lip: u, a flat bow, and the shape of an opening.
 
     By count rather than by place: on a turned face the far half is foreshortened and still opens alike.
     """
-    u = (k - 5) / 5
-    return u, 1 - abs(u) ** 3, (1 - abs(u) ** 2.2) ** 0.9
+    u = float(np.sign(k - 5)) * places[abs(k - 5)]
+    return u, 1 - abs(u) ** 3, (1 - abs(u) ** 2) ** 1.1
