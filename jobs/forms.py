@@ -16,6 +16,7 @@ from jobs.form_state import FormState, Invalid, upload_id
 from jobs.models import Upload
 from jobs.problems import FieldProblem
 from jobs.submit import Quote, quote
+from jobs.views import words
 
 # A media value that stands for "not given yet" while a price is asked for.
 NOT_YET = "upload:00000000-0000-0000-0000-000000000000"
@@ -75,7 +76,7 @@ class GenerateForm:
             try:
                 kept = media.accept_upload(team=self.team, user=user, upload=file, kind=field.kind)
             except media.MediaRefused as refusal:
-                self.problems[field.name] = refusal.sentence
+                self.problems[field.name] = words.failure(refusal.code, refusal.sentence)
             else:
                 self.strings[field.name] = f"upload:{kept.pk}"
 

@@ -125,7 +125,7 @@ def result_path(job: Job) -> str:
 
 @register.filter
 def stage_name(stage: str) -> str:
-    return str(words.STAGES.get(stage, words.STAGES["render"]) if stage else words.STAGES["start"])
+    return str(words.STAGES.get(stage, words.WORKING))
 
 
 @register.filter
@@ -135,10 +135,10 @@ def verb_name(verb: str) -> str:
 
 @register.filter
 def error_sentence(job: Job) -> str:
-    """The stored sentence is the API's: a field stands before it by name, and a page says its label instead."""
+    """Why it failed. The stored sentence is the API's and begins with a field's name; a page says its label."""
     name, colon, rest = job.error.partition(": ")
     spec = catalog.MODELS.get(job.model)
     labels = {field.name: str(field.label) for field in spec.fields} if spec else {}
     if colon and name in labels:
-        return f"{labels[name]}: {_(rest)}"
-    return _(job.error) if job.error else ""
+        return f"{labels[name]}: {words.failure(job.error_code, rest)}"
+    return words.failure(job.error_code, job.error)

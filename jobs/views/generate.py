@@ -24,6 +24,7 @@ from jobs.forms import GenerateForm
 from jobs.models import Upload
 from jobs.problems import Invalid
 from jobs.submit import submit
+from jobs.views import words
 
 # What an upload's own preview is served as, by its kind and the format that the probe found.
 SUBTYPES = {"wav": "wav", "mp3": "mpeg", "mov": "mp4", "mkv": "webm"}
@@ -78,7 +79,7 @@ def upload(request: HttpRequest) -> JsonResponse:
     try:
         kept = media.accept_upload(team=request.team, user=request.user, upload=file, kind=kind)
     except media.MediaRefused as refusal:
-        return _refusal(refusal.code, refusal.sentence, 422)
+        return _refusal(refusal.code, words.failure(refusal.code, refusal.sentence), 422)
     return JsonResponse(
         {
             "value": f"upload:{kept.pk}",

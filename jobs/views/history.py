@@ -18,7 +18,6 @@ from jobs import catalog, lifecycle, queries
 from jobs.catalog.base import FieldSpec
 from jobs.form_state import FormState, upload_id
 from jobs.models import Job, Upload
-from jobs.views import words
 
 PAGE = 20
 
@@ -175,7 +174,5 @@ def _job_context(request: HttpRequest, found: Job) -> dict[str, Any]:
         "parameters": _parameters(found),
         "events": found.events.all(),
         "entries": ledger.entries(request.team).filter(job_id=found.pk).order_by("pk"),
-        "advice": words.ADVICE.get(found.error_code, ""),
         "may_cancel": found.is_active and access.may(request.membership, "jobs.cancel", request.team),
-        "file_is_gone": bool(found.output_url) and not found.output_file,
     }

@@ -1,6 +1,7 @@
-"""What codes are called on the pages: verbs of the timeline, stages of a render, advice after a failure."""
+"""What codes are called on the pages: verbs of the timeline, stages of a render, failures."""
 
 from django.utils.functional import Promise
+from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 VERBS: dict[str, Promise] = {
@@ -15,40 +16,40 @@ VERBS: dict[str, Promise] = {
     "release": _("The worker was stopped; back in line"),
 }
 
+WORKING = _("Working")
 STAGES: dict[str, Promise] = {
+    "": _("Warming up"),
     "fetch": _("Fetching the files"),
-    "start": _("Warming up"),
-    "probe": _("Reading the files"),
-    "decode": _("Reading the files"),
-    "audio": _("Listening to the speech"),
-    "speech": _("Listening to the speech"),
-    "mouth": _("Shaping the mouth"),
+    "read": _("Reading the files"),
     "face": _("Finding the face"),
-    "landmarks": _("Finding the face"),
-    "warp": _("Moving the mouth"),
-    "render": _("Moving the mouth"),
-    "encode": _("Writing the video"),
-    "store": _("Storing the video"),
+    "phones": _("Listening to the speech"),
+    "frames": _("Moving the mouth"),
+    "done": _("Storing the video"),
 }
 
-_ANOTHER_PICTURE = _("Use a picture in which one face looks at the camera, large and unobstructed.")
-_ANOTHER_AUDIO = _("Use a recording of somebody speaking, in one of the listed formats.")
-_SEND_AGAIN = _("Choose the file again and resubmit.")
-_TRY_LATER = _("Nothing is wrong with your files. Try again in a while.")
-_ADDRESS = _("Check that the address opens without a login, or upload the file instead.")
-
-ADVICE: dict[str, Promise] = {
-    "no_face": _ANOTHER_PICTURE,
-    "face_too_small": _ANOTHER_PICTURE,
-    "audio_unreadable": _ANOTHER_AUDIO,
-    "audio_silent": _ANOTHER_AUDIO,
-    "upload_not_found": _SEND_AGAIN,
-    "url_not_allowed": _ADDRESS,
-    "fetch_failed": _ADDRESS,
-    "timed_out": _ADDRESS,
-    "not_enough_credits": _("Get more credits, or use a shorter recording or the lower resolution."),
-    "deadline": _TRY_LATER,
-    "render_lost": _("Try other files, or tell the site's operator."),
-    "storage_full": _TRY_LATER,
-    "internal_error": _TRY_LATER,
+# The engine and the API speak English. A page in another language says the same by its code, in fewer words.
+FAILURES: dict[str, Promise] = {
+    "no_face": _("No face was found, or it is too small; send a picture in which a face looks at the camera."),
+    "image_unreadable": _("The picture is damaged, empty or too small; send another one."),
+    "audio_unreadable": _("The recording is damaged, empty or holds no sound; send another one."),
+    "video_unreadable": _("The video is damaged, empty or holds no moving picture; send another one."),
+    "unsupported_format": _("The file is not in a format that is accepted here; export it in one that is listed."),
+    "too_large": _("The file is larger than the site takes; send a smaller one."),
+    "too_long": _("The recording is longer than the site takes; cut it and send it again."),
+    "url_not_allowed": _("The address is not one that the site may open; use a public HTTPS address."),
+    "fetch_failed": _("The file could not be fetched; check that its address opens without a login."),
+    "timed_out": _("Fetching the file took too long; upload it instead, or use a faster server."),
+    "upload_not_found": _("The upload is not there any more; choose the file again."),
+    "not_enough_credits": _("There are too few credits for this length; get more, or use a shorter recording."),
+    "deadline": _("The job did not finish in time; submit it again."),
+    "render_lost": _("The render ended without an answer more than once; try other files, or tell the operator."),
+    "storage_full": _("The site has no room left for files; try again later."),
+    "internal_error": _("Something went wrong on the site's side; try again."),
 }
+
+
+def failure(code: str, sentence: str) -> str:
+    """The sentence for a person: the exact English one, or its short translation where there is one."""
+    if (get_language() or "en").startswith("en") or code not in FAILURES:
+        return sentence
+    return str(FAILURES[code])
