@@ -43,7 +43,7 @@ class Portrait:
         self._grid = Grid.over(*head_region(face), shape)
         self._head = head_fields(face, self._grid, shape)
         self._fields = mouth_fields(face, self._frame, self._lips, self._grid, shape)
-        self._eyes = find_eyes(face, shape)
+        self._eyes = find_eyes(face, self.source.y)
         self._region = Resampler(self._grid.box)
         self._cells = _mouth_cells(self._frame, self._grid)
         self._mouth = Resampler(self._grid.box_of(self._cells))

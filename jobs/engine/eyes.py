@@ -16,6 +16,7 @@ from jobs.engine.picture import Planes
 from jobs.engine.warp import Box, Resampler, read
 
 STRETCH_LIMIT = 2.6  # times: more shows as smeared skin
+BROW = 0.72  # of the brightest skin above the lid: what is darker is hair
 
 
 @dataclass(frozen=True)
@@ -37,15 +38,18 @@ class Eye:
     box: Box
 
 
-def find_eyes(face: Face, shape: tuple[int, int]) -> list[Eye]:
-    """The eyes of a face that can blink without harm: both or none, since a wink is worse."""
+def find_eyes(face: Face, luma: Array) -> list[Eye]:
+    """The eyes of a face that can blink without harm: both or none, since a wink is worse.
+
+    luma : (height, width) uint8.
+    """
     sides = ((lm.LEFT_EYE, lm.LEFT_BROW), (lm.RIGHT_EYE, lm.RIGHT_BROW))
-    eyes = [eye for lids, brow in sides if (eye := _eye(face, lids, brow, shape)) is not None]
+    eyes = [eye for lids, brow in sides if (eye := _eye(face, lids, brow, luma)) is not None]
     return eyes if len(eyes) == 2 else []
 
 
 def _eye(
-    face: Face, lids: tuple[tuple[int, ...], tuple[int, ...]], brow: tuple[int, ...], shape: tuple[int, int]
+    face: Face, lids: tuple[tuple[int, ...], tuple[int, ...]], brow: tuple[int, ...], luma: Array
 ) -> Eye | None:
     points = face.points[:, :2]
     ends = sorted((points[lids[0][0]], points[lids[0][-1]]), key=lambda p: float(p[0]))
@@ -67,16 +71,36 @@ def _eye(
     upper, lower = edge(lids[0]), edge(lids[1])
     opening = float((lower - upper).max())
     skin = 0.8 * float((upper - edge(brow))[8:25].min())
+    skin = _bright(luma, origin + np.outer(at * half, across), down, upper, skin)
     if opening < 0.12 * half or skin <= 1 or (skin + opening) / skin > STRETCH_LIMIT:
         return None  # shut already, or too little skin
     reach = half * 1.25 + 4
     low = origin - np.array([reach, skin + opening + 0.1 * half + 4])
     high = origin + np.array([reach, opening + 0.3 * half + 4])
     x0, y0 = (max(0, int(value) // 2 * 2) for value in low)
+    shape = luma.shape
     x1, y1 = min(shape[1], int(high[0]) // 2 * 2 + 2), min(shape[0], int(high[1]) // 2 * 2 + 2)
     if x1 - x0 < 8 or y1 - y0 < 8:
         return None
     return Eye(origin, across, down, half, at, upper, lower, skin, Box(x0, y0, x1 - x0, y1 - y0))
+
+
+def _bright(luma: Array, line: Array, down: Array, upper: Array, skin: float) -> float:
+    """How much of the skin above a lid lies below the brow's hair, which reaches lower than its landmarks.
+
+    line : (n, 2) points along the eye. upper : (n,) the lid below them, pixels. Returns pixels.
+    """
+    if skin <= 1:
+        return skin
+    heights = np.linspace(0.1, 1.15, 22) * skin
+    middle = slice(8, 25)
+    places = line[middle] + (upper[middle] - heights[:, None])[..., None] * down
+    places = places.astype(np.float32)
+    rows = cv2.remap(luma, places[..., 0], places[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    light = np.percentile(rows, 25, axis=1)
+    brightest = int(light[:16].argmax())
+    dark = np.flatnonzero(light[brightest:] < BROW * light[brightest])
+    return min(skin, float(heights[brightest + int(dark[0])]) - 0.1 * skin) if dark.size else skin
 
 
 def blink(eye: Eye, shut: float, head: Array, source: Planes, target: Planes) -> None:
