@@ -1,7 +1,7 @@
 """Run several commands as one: their output line by line, one end for all, and nothing left behind.
 
-A command that was killed is started again, as long as it ran at all: one that ends right after its start is
-misconfigured, and everything stops so that somebody looks.
+A command that was killed, or that had run well, is started again. One that ends by itself right after its start is
+misconfigured, and one that keeps ending is broken: then everything stops, so that somebody looks.
 
 A process manager from PyPI (honcho) was tried first. It did not see the end of a process whose own child held its
 output, ended with a KeyError on a signal during the start, and left everything running when it was killed itself.
@@ -21,6 +21,7 @@ from typing import Any
 
 GRACE_SECONDS = 8.0  # between SIGTERM and SIGKILL; a second signal ends it at once
 STEADY_SECONDS = 10.0  # a command that ran this long had started well
+RESTARTS_A_MINUTE = 5  # of one command
 
 # Ask Linux for SIGTERM when the parent ends, were it by SIGKILL, then become the command. Not a preexec_fn: that
 # would run Python in a fork of a process with threads.
@@ -43,7 +44,7 @@ class Supervisor:
         self.env = env
         self.cwd = cwd
         self._running: dict[str, subprocess.Popen[bytes]] = {}
-        self._started: dict[str, float] = {}
+        self._starts: dict[str, list[float]] = {command.name: [] for command in commands}
         self._relays: list[threading.Thread] = []
         self._signals = 0
         self._printing = threading.Lock()
@@ -85,7 +86,7 @@ class Supervisor:
             start_new_session=True,
         )
         self._running[command.name] = process
-        self._started[command.name] = time.monotonic()
+        self._starts[command.name].append(time.monotonic())
         self._relays.append(self._relay(command.name, process))
 
     def _relay(self, name: str, process: subprocess.Popen[bytes]) -> threading.Thread:
@@ -106,7 +107,7 @@ class Supervisor:
                 if ended is None:
                     continue
                 status = 128 - ended if ended < 0 else ended
-                if time.monotonic() - self._started[command.name] < STEADY_SECONDS:
+                if not self._may_restart(command.name, killed=ended < 0):
                     self.say(
                         f"The process {command.name} ended with status {status}, so everything is stopped."
                     )
@@ -117,6 +118,12 @@ class Supervisor:
             time.sleep(0.1)
         self.say("Stopping ...")
         return 0
+
+    def _may_restart(self, name: str, *, killed: bool) -> bool:
+        now = time.monotonic()
+        if not killed and now - self._starts[name][-1] < STEADY_SECONDS:
+            return False
+        return sum(now - start < 60 for start in self._starts[name]) <= RESTARTS_A_MINUTE
 
     def _stop_all(self) -> None:
         for process in self._running.values():

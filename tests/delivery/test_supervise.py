@@ -119,22 +119,29 @@ def test_process_that_ends_cleanly_is_an_error_too(site):
     assert site(SLEEP, "pass").process.wait(timeout=20) == 1
 
 
-def test_process_that_was_killed_gives_the_shells_status(site):
+def test_process_that_was_killed_is_started_again(site):
     run = site(SLEEP, SLEEP)
     run.wait_for_children()
-    os.kill(run.children()[0], signal.SIGKILL)
-    assert run.process.wait(timeout=20) == 128 + signal.SIGKILL
-
-
-def test_process_that_had_run_well_is_started_again(site):
-    run = site(SLEEP, SLEEP, steady=0.5)
-    run.wait_for_children()
-    time.sleep(0.6)
     before = run.children()
     os.kill(before[0], signal.SIGKILL)
     until(lambda: len(run.children()) == 3)
     assert alive(before[1])
-    assert run.process.poll() is None
+    run.process.terminate()
+    assert run.process.wait(timeout=20) == 0
+    assert not any(alive(pid) for pid in run.children())
+
+
+def test_process_that_keeps_being_killed_stops_everything(site):
+    run = site(SLEEP, "os.kill(os.getpid(), signal.SIGKILL)")
+    output, _ = run.process.communicate(timeout=20)
+    assert run.process.returncode == 128 + signal.SIGKILL
+    assert output.count("is started again") == 5
+    assert not any(alive(pid) for pid in run.children())
+
+
+def test_process_that_had_run_well_is_started_again(site):
+    run = site(SLEEP, "time.sleep(0.6)", steady=0.5)
+    until(lambda: len(run.children()) == 4)
     run.process.terminate()
     assert run.process.wait(timeout=20) == 0
     assert not any(alive(pid) for pid in run.children())
@@ -156,8 +163,9 @@ def test_childrens_children_are_stopped_and_do_not_hide_an_end(site):
     grandchild = int(run.process.stdout.readline().split()[-1])
     assert alive(grandchild)
     os.kill(run.children()[0], signal.SIGKILL)
-    assert run.process.wait(timeout=20) == 128 + signal.SIGKILL
-    assert not alive(grandchild)
+    until(lambda: not alive(grandchild))
+    run.process.terminate()
+    assert run.process.wait(timeout=20) == 0
 
 
 def test_killed_supervisor_takes_its_children_along(site):

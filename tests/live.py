@@ -1,0 +1,147 @@
+"""A whole site as real processes, the way `make run` starts it, for tests that need one."""
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import requests
+
+ROOT = Path(__file__).resolve().parents[1]
+T = TypeVar("T")
+
+
+def free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return found.getsockname()[1]
+
+
+def until(look: Callable[[], T], *, seconds: float, every: float = 0.1) -> T:
+    """What `look` finds as soon as it is something; TimeoutError after `seconds`."""
+    deadline = time.monotonic() + seconds
+    while not (found := look()):
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"Nothing after {seconds} s.")
+        time.sleep(every)
+    return found
+
+
+class LiveSite:
+    """`python -m lipsyncweb.run` with a data folder and a port of its own. Settings are environment variables."""
+
+    def __init__(self, folder: Path, **settings: str):
+        self.folder = folder
+        self.port = free_port()
+        self.url = f"http://localhost:{self.port}"
+        self.log = folder / "site.log"
+        self.environment = {
+            **os.environ,
+            "DATA_DIR": str(folder / "data"),
+            "PORT": str(self.port),
+            **settings,
+        }
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> "LiveSite":
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "lipsyncweb.run"],
+                cwd=ROOT,
+                env=self.environment,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
+        try:
+            until(self._answers, seconds=60)
+        except TimeoutError:
+            self.__exit__()
+            raise AssertionError(self.log.read_text()) from None
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self.process:
+            self.process.terminate()
+            self.process.wait(timeout=30)
+
+    def _answers(self) -> bool:
+        try:
+            return requests.get(self.url, timeout=2).ok
+        except requests.RequestException:
+            return False
+
+    def manage(self, *words: str) -> str:
+        """Run a management command of this site and return what it printed."""
+        ran = subprocess.run(
+            [sys.executable, "manage.py", *words],
+            cwd=ROOT,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=60,
+        )
+        return ran.stdout
+
+    def client(self, email: str = "client@example.com") -> "ApiClient":
+        return ApiClient(self.url, self.manage("issue_key", "--email", email).splitlines()[-1])
+
+    def pids(self, *words: str) -> list[int]:
+        """The processes below this site's whose command line holds all of these words."""
+        parents, commands = {}, {}
+        for entry in Path("/proc").iterdir():
+            with contextlib.suppress(OSError):
+                if entry.name.isdigit():
+                    stat = (entry / "stat").read_text().rsplit(")", 1)[1].split()
+                    parents[int(entry.name)] = int(stat[1])
+                    commands[int(entry.name)] = (entry / "cmdline").read_text().split("\0")
+        family = [self.process.pid] if self.process else []
+        for pid in family:
+            family += [child for child, parent in parents.items() if parent == pid]
+        return [pid for pid in family if all(word in commands.get(pid, ()) for word in words)]
+
+    def kill(self, *words: str) -> None:
+        """SIGKILL the one process of this site whose command line holds all of these words."""
+        [pid] = self.pids(*words)
+        os.kill(pid, signal.SIGKILL)
+
+
+class ApiClient:
+    """A program that uses the API with a key."""
+
+    def __init__(self, url: str, key: str):
+        self.url = url
+        self.session = requests.Session()
+        self.session.headers["Authorization"] = f"Bearer {key}"
+
+    def submit(self, *, webhook: str = "", **values: Any) -> str:
+        """Submit the sample pair, or what `values` names instead, and return the job's id."""
+        state = {
+            "image": f"{self.url}/samples/portrait.png",
+            "audio": f"{self.url}/samples/speech.wav",
+            **values,
+        }
+        body = {"formState": state, **({"webhook": webhook} if webhook else {})}
+        answer = self.session.post(f"{self.url}/api/v1/lipsync-image", json=body, timeout=30)
+        assert answer.status_code == 200, answer.text
+        return answer.json()["id"]
+
+    def job(self, job_id: str) -> dict[str, Any]:
+        answer = self.session.get(f"{self.url}/api/v1/jobs/{job_id}", timeout=30)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    def wait(self, job_id: str, *, seconds: float = 90) -> dict[str, Any]:
+        """The job's document once it has ended."""
+
+        def ended() -> dict[str, Any] | None:
+            document = self.job(job_id)
+            return document if document["status"] != "processing" else None
+
+        return until(ended, seconds=seconds, every=0.3)
