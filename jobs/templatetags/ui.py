@@ -1,9 +1,7 @@
 """Small helpers of the pages: the colour theme, the current place, numbers and times."""
 
 import uuid
-from collections.abc import Iterable
 from datetime import datetime
-from typing import Any
 from urllib.parse import urlsplit
 
 from django import template
@@ -15,6 +13,7 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from accounts.models import Entry
 from jobs import catalog
 from jobs.models import Job
 from jobs.views import words
@@ -64,6 +63,12 @@ def signed(number: int) -> str:
 
 
 @register.filter
+def entry_amount(entry: Entry) -> int:
+    """How many credits a line of the ledger moved, whichever way."""
+    return abs(entry.available_change or entry.reserved_change)
+
+
+@register.filter
 def credit_count(number: int) -> str:
     return ngettext("%(number)s credit", "%(number)s credits", number) % {"number": grouped(number)}
 
@@ -91,16 +96,6 @@ def moment(when: datetime | None) -> SafeString:
         return mark_safe("")
     text = formats.date_format(timezone.localtime(when), "DATETIME_FORMAT")
     return format_html('<time datetime="{}">{} UTC</time>', when.isoformat(timespec="seconds"), text)
-
-
-@register.filter
-def get(mapping: dict[str, Any], key: str) -> Any:
-    return mapping.get(key)
-
-
-@register.filter
-def joined(words: Iterable[Any]) -> str:
-    return ", ".join(str(word) for word in words)
 
 
 @register.filter

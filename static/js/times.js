@@ -1,6 +1,6 @@
 // Times come in UTC; show them in the visitor's own zone and language, with the full moment as a title.
 const language = document.documentElement.lang;
-const near = new Intl.DateTimeFormat(language, { hour: "2-digit", minute: "2-digit", second: "2-digit" });
+const near = new Intl.DateTimeFormat(language, { hour: "numeric", minute: "2-digit", second: "2-digit" });
 const far = new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "short" });
 const full = new Intl.DateTimeFormat(language, { dateStyle: "full", timeStyle: "long" });
 

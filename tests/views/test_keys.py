@@ -1,0 +1,51 @@
+import re
+
+from django.urls import reverse
+
+from accounts import keys, teams
+
+KEY = re.compile(r"sk_[0-9A-Za-z]{12}_[0-9A-Za-z]{38}")
+
+
+def test_new_key_is_shown_once_and_works(owner):
+    shown = KEY.findall(owner.client.post(reverse("keys"), {"name": "nightly"}).content.decode())
+    assert len(shown) == 1
+    assert keys.authenticate(shown[0]).name == "nightly"
+    later = owner.client.get(reverse("keys")).content.decode()
+    assert "nightly" in later
+    assert not KEY.search(later)
+
+
+def test_name_is_optional(owner):
+    shown = KEY.findall(owner.client.post(reverse("keys"), {"name": ""}).content.decode())
+    assert keys.authenticate(shown[0]).name == ""
+
+
+def test_too_long_a_name_is_kept_in_the_form(owner):
+    answer = owner.client.post(reverse("keys"), {"name": "n" * 101})
+    assert answer.status_code == 422
+    assert "n" * 101 in answer.content.decode()
+    assert owner.team.api_keys.count() == 1
+
+
+def test_name_is_escaped(owner):
+    page = owner.client.post(reverse("keys"), {"name": "<script>{{7*7}}</script>"}).content.decode()
+    assert "<script>{{7*7}}" not in page
+    assert "&lt;script&gt;{{7*7}}" in page
+
+
+def test_revoking_asks_then_ends_the_key(owner):
+    url = reverse("key_revoke", args=[owner.key.pk])
+    assert "owner@example.com" in owner.client.get(url).content.decode()
+    assert keys.authenticate(owner.secret)
+    answer = owner.client.post(url, follow=True)
+    assert answer.status_code == 200
+    assert keys.authenticate(owner.secret) is None
+
+
+def test_signing_secret_is_shown_only_when_asked_for(owner):
+    secret = teams.webhook_secret(owner.team)
+    assert secret not in owner.client.get(reverse("keys")).content.decode()
+    answer = owner.client.post(reverse("webhook_secret"))
+    assert secret in answer.content.decode()
+    assert "no-store" in answer["Cache-Control"]
