@@ -23,6 +23,7 @@ from jobs.engine.formats import ACCEPTED, HEAD_BYTES, NAMES, NOUNS, Kind, sniff,
 from jobs.engine.limits import DEFAULT, Limits
 
 LEAST_PICTURE_SIDE = 16  # pixels
+BAND_ROWS = 256
 
 # FFmpeg's demultiplexer for each format: the name it is asked for by, and the one it is listed under.
 DEMUXERS = {
@@ -128,7 +129,8 @@ def _decode_picture(path: Path, found: str, limits: Limits) -> np.ndarray:
     with Image.open(path, formats=[found.upper()]) as picture:
         _check_picture(picture, limits)
         picture.load()
-        return _to_rgb(ImageOps.exif_transpose(picture))
+        ImageOps.exif_transpose(picture, in_place=True)
+        return _to_rgb(picture)
 
 
 def _check_webp_size(path: Path, limits: Limits) -> None:
@@ -172,15 +174,21 @@ def _picture_too_large(limits: Limits, size: str = "") -> InputError:
 
 
 def _to_rgb(picture: Image.Image) -> np.ndarray:
-    if picture.mode.startswith("I"):  # 16-bit grey: Pillow's own conversion clips it to white
-        grey = (np.asarray(picture, dtype=np.uint32) >> 8).clip(0, 255).astype(np.uint8)
-        return np.repeat(grey[:, :, None], 3, axis=2)
-    if picture.has_transparency_data:
-        picture = picture.convert("RGBA")
-        white = Image.new("RGBA", picture.size, "white")
-        white.alpha_composite(picture)
-        picture = white
-    return np.array(picture.convert("RGB"))
+    """All pixels as red, green and blue, some rows at a time: whole copies of 40 megapixels add up."""
+    rgb = np.empty((picture.height, picture.width, 3), np.uint8)
+    for top in range(0, picture.height, BAND_ROWS):
+        bottom = min(top + BAND_ROWS, picture.height)
+        rgb[top:bottom] = _band_to_rgb(picture.crop((0, top, picture.width, bottom)))
+    return rgb
+
+
+def _band_to_rgb(band: Image.Image) -> np.ndarray:
+    if band.mode.startswith("I"):  # 16-bit grey: Pillow's own conversion clips it to white
+        return (np.asarray(band, dtype=np.uint32)[:, :, None] >> 8).clip(0, 255)
+    if band.has_transparency_data:
+        white = Image.new("RGBA", band.size, "white")
+        band = Image.alpha_composite(white, band.convert("RGBA"))
+    return np.asarray(band.convert("RGB"))
 
 
 # Sound and video

@@ -13,7 +13,10 @@ import pytest
 from jobs.engine import confine
 from jobs.engine.contract import RenderRequest
 from jobs.engine.errors import Canceled, EngineDied, InputError
+from jobs.engine.probe import probe
 from jobs.engine.process import ROOT, EngineProcess
+from jobs.samples import portrait_path
+from tests.engine.files import write_sound
 
 
 class Watcher:
@@ -214,6 +217,34 @@ def test_an_engine_that_cannot_be_loaded_is_dead(tmp_path):
         render(process, tmp_path)
 
     assert "AttributeError" in caught.value.detail
+
+
+def test_a_real_render_comes_out_of_the_process(tmp_path):
+    """The engine itself, within the limits that it will have at work."""
+    sound = write_sound(tmp_path / "sound", codec="pcm_s16le", container="wav")
+    watcher = Watcher()
+    job = RenderRequest(
+        model="lipsync-image",
+        inputs={"image": portrait_path(), "audio": sound},
+        output=tmp_path / "out.mp4",
+    )
+    with EngineProcess() as process:
+        report = process.render(
+            job, on_progress=watcher.on_progress, is_canceled=watcher.is_canceled, cpu_seconds=60
+        )
+        found = probe(job.output, kind="video")
+        (tmp_path / "sound").write_bytes(b"")
+        with pytest.raises(InputError):
+            render_again(process, job)
+
+    assert watcher.stages
+    assert (report.faces, found.width, found.height) == (1, 480, 480)
+    assert found.seconds == pytest.approx(1.0, abs=0.1)
+    assert found.channels in (1, 2)
+
+
+def render_again(process: EngineProcess, job: RenderRequest):
+    return process.render(job, on_progress=lambda *_: None, is_canceled=lambda: False, cpu_seconds=60)
 
 
 def start_child(name: str, *, parent: int | None = None) -> subprocess.Popen:

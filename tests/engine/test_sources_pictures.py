@@ -9,7 +9,7 @@ from PIL import Image
 
 from jobs.engine.errors import InputError
 from jobs.engine.limits import Limits
-from jobs.engine.sources import read_picture, sniff
+from jobs.engine.sources import BAND_ROWS, read_picture, sniff
 
 RED, BLUE, WHITE = (255, 0, 0), (0, 0, 255), (255, 255, 255)
 
@@ -72,6 +72,24 @@ def test_transparent_parts_are_white(tmp_path):
         read = read_picture(tmp_path / "x")
         assert tuple(read[16, 4]) == RED
         assert tuple(read[16, 44]) == WHITE
+
+
+def test_a_palette_with_a_transparent_colour_is_white_there(tmp_path):
+    picture = Image.new("P", (48, 32), 0)
+    picture.putpalette([*RED, *BLUE])
+    picture.paste(1, (24, 0, 48, 32))
+    picture.save(tmp_path / "x", format="PNG", transparency=1)
+
+    read = read_picture(tmp_path / "x")
+
+    assert (tuple(read[16, 4]), tuple(read[16, 44])) == (RED, WHITE)
+
+
+def test_tall_pictures_are_whole(tmp_path):
+    pixels = np.random.default_rng(1).integers(0, 256, (2 * BAND_ROWS + 7, 20, 3), np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "x", format="PNG")
+
+    assert np.array_equal(read_picture(tmp_path / "x"), pixels)
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "I;16"])
