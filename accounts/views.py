@@ -9,6 +9,7 @@ from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
@@ -16,6 +17,8 @@ from accounts import access, keys, ledger, outbox, teams
 from accounts.forms import KeyForm
 
 LEDGER_LINES = 50
+# Notes that the site itself writes into the ledger, in English; the credits page translates them.
+NOTES = (gettext_noop("Starting credits"),)
 
 
 @login_required
