@@ -5,7 +5,10 @@ import os
 import resource
 import signal
 import sys
+from pathlib import Path
 from typing import TextIO
+
+ROOT = Path(__file__).resolve().parents[2]  # where `python -m jobs.engine...` is found
 
 _PR_SET_PDEATHSIG = 1
 _KEPT = (

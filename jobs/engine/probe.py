@@ -21,7 +21,6 @@ SECONDS = 20.0  # of wall clock and of processor
 MEMORY = 2 * 1024**3  # bytes of address space: 40 megapixels with transparency take 0.7 GB
 # How far behind the header's length the padding of a codec's last frame may reach, in seconds.
 PADDING = 0.15
-ROOT = Path(__file__).resolve().parents[2]
 
 
 @dataclass(frozen=True)
@@ -49,7 +48,7 @@ def probe(path: Path, *, kind: Kind, limits: Limits = DEFAULT, wall_seconds: flo
     try:
         done = subprocess.run(
             command,
-            cwd=ROOT,
+            cwd=confine.ROOT,
             env=confine.bare_environment(),
             stdin=subprocess.DEVNULL,
             capture_output=True,

@@ -10,8 +10,9 @@ import ipaddress
 import socket
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
+from contextlib import contextmanager
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, BinaryIO, Self
@@ -25,7 +26,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError
 from urllib3.util import parse_url
 
-from lipsyncweb.http.addresses import is_loopback, is_public
+from lipsyncweb.http.addresses import Address, is_loopback, is_public
 from lipsyncweb.http.rules import (
     FetchFailed,
     OutboundError,
@@ -141,7 +142,7 @@ class Client:
             "Accept-Encoding": "identity",
             "Connection": "close",
         }
-        with deadline.guarding(url):
+        with _on_the_wire(deadline, url):
             prepared = requests.Request(method, url, data=body or None, headers={**own, **headers}).prepare()
             adapter = _Adapter(lambda host, port: self._dial(host, port, deadline))
             return adapter.send(
@@ -150,18 +151,8 @@ class Client:
 
     def _dial(self, host: str, port: int, deadline: "_Deadline") -> socket.socket:
         """Connect to an address of `host`, once all of them have passed."""
-        name = host.strip("[]").rstrip(".")
-        literal = as_literal(name)
-        texts = [str(literal)] if literal else _within(deadline, lambda: self._resolve(name, port))
-        addresses = [ipaddress.ip_address(text) for text in texts]
-        if not addresses:
-            raise OSError(f"{name} has no address")
-        for address in addresses:
-            home = self._policy.loopback and is_loopback(address) and (literal or name == "localhost")
-            if not home and (not is_public(address) or name == "localhost"):
-                raise refused(name)
-        failure: OSError | None = None
-        for address in addresses:
+        failure: OSError = OSError(f"{host} has no address")
+        for address in self._allowed(host.strip("[]").rstrip("."), port, deadline):
             try:
                 connected = socket.create_connection((str(address), port), timeout=deadline.remaining())
             except OSError as error:
@@ -169,7 +160,23 @@ class Client:
                 continue
             deadline.watch(connected)
             return connected
-        raise failure or OSError(name)
+        raise failure
+
+    def _allowed(self, name: str, port: int, deadline: "_Deadline") -> list[Address]:
+        """All addresses of a name. Raises Refused when one of them is not allowed."""
+        literal = as_literal(name)
+        if literal is not None:
+            addresses = [literal]
+        else:
+            found = _within(deadline, lambda: self._resolve(name, port))
+            addresses = [ipaddress.ip_address(text) for text in found]
+        # A name that merely resolves to loopback is not home: it may belong to anybody.
+        home = self._policy.loopback and (literal is not None or name == "localhost")
+        for address in addresses:
+            public = is_public(address) and name != "localhost"
+            if not public and not (home and is_loopback(address)):
+                raise refused(name)
+        return addresses
 
 
 def download(
@@ -224,12 +231,13 @@ def _save(response: requests.Response, target: BinaryIO, max_bytes: int, deadlin
     raise TooLarge(_("The file at %(host)s is larger than %(limit).0f MB. Use a smaller one.") % limit)
 
 
-def _chunks(response: requests.Response, most: int, deadline: "_Deadline") -> Any:
+def _chunks(response: requests.Response, most: int, deadline: "_Deadline") -> Iterator[bytes]:
     """The first `most` bytes of a body as they were sent, not decompressed."""
     left = most
     while left > 0:
-        with deadline.guarding(response.url):
+        with _on_the_wire(deadline, response.url):
             chunk = response.raw.read(min(CHUNK, left), decode_content=False)
+            deadline.remaining()  # a connection that was cut looks like the end of a body
         if not chunk:
             return
         left -= len(chunk)
@@ -281,43 +289,27 @@ class _Deadline:
     def watch(self, connected: socket.socket) -> None:
         # TLS takes the descriptor of the socket that it wraps; a duplicate still reaches the connection.
         duplicate = connected.dup()
-        timer = threading.Timer(self.remaining(), _cut, [duplicate])
+        timer = threading.Timer(self._end - time.monotonic(), _cut, [duplicate])
         timer.daemon = True
         self._timers.append((timer, duplicate))
         timer.start()
-
-    def guarding(self, url: str) -> "_Guard":
-        return _Guard(self, url)
 
     def is_over(self) -> bool:
         return time.monotonic() >= self._end
 
 
-class _Guard:
-    """Turns whatever went wrong on the wire into one of our errors; what passed too late went wrong too."""
-
-    def __init__(self, deadline: _Deadline, url: str):
-        self._deadline = deadline
-        self._host = {"host": parse_url(url).host}
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if isinstance(error, OutboundError):
-            return
-        expected = (requests.RequestException, HTTPError, OSError, ValueError)
-        if error is not None and not isinstance(error, expected):
-            return
-        # A connection that was cut looks like the end of a body, so the clock is asked after success too.
-        if self._deadline.is_over() or isinstance(error, (TimeoutError, requests.Timeout)):
-            raise TimedOut(_("%(host)s did not answer in time. Try again later.") % self._host) from error
-        if error is not None:
-            raise FetchFailed(
-                _("%(host)s could not be reached. Check the address and that it answers.") % self._host
-            ) from error
+@contextmanager
+def _on_the_wire(deadline: _Deadline, url: str) -> Iterator[None]:
+    """Turn whatever goes wrong meanwhile into one of our errors."""
+    try:
+        yield
+    except (requests.RequestException, HTTPError, OSError, ValueError) as error:
+        host = {"host": parse_url(url).host}
+        if deadline.is_over() or isinstance(error, (TimeoutError, requests.Timeout)):
+            raise TimedOut(_("%(host)s did not answer in time. Try again later.") % host) from error
+        raise FetchFailed(
+            _("%(host)s could not be reached. Check the address and that it answers.") % host
+        ) from error
 
 
 def _cut(duplicate: socket.socket) -> None:

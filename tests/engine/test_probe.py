@@ -10,9 +10,10 @@ from dataclasses import asdict
 import pytest
 from PIL import Image
 
+from jobs.engine import confine
 from jobs.engine.errors import EngineDied, InputError
 from jobs.engine.limits import Limits
-from jobs.engine.probe import ROOT, Probe, probe
+from jobs.engine.probe import Probe, probe
 from tests.engine.files import write_sound, write_video
 
 
@@ -104,7 +105,7 @@ def test_the_probe_ends_at_once_when_its_parent_is_another(tmp_path):
     sound = write_sound(tmp_path / "x", codec="flac", container="flac")
     command = [sys.executable, "-m", "jobs.engine.probe", "audio", str(sound), "{}", str(os.getppid())]
 
-    done = subprocess.run(command, cwd=ROOT, capture_output=True)
+    done = subprocess.run(command, cwd=confine.ROOT, capture_output=True)
 
     assert (done.returncode, done.stdout) == (1, b"")
 

@@ -14,7 +14,7 @@ from jobs.engine import confine
 from jobs.engine.contract import RenderRequest
 from jobs.engine.errors import Canceled, EngineDied, InputError
 from jobs.engine.probe import probe
-from jobs.engine.process import ROOT, EngineProcess
+from jobs.engine.process import EngineProcess
 from jobs.samples import portrait_path
 from tests.engine.files import write_sound
 
@@ -251,7 +251,7 @@ def start_child(name: str, *, parent: int | None = None) -> subprocess.Popen:
     options = {"render": f"tests.engine.renders:{name}", "memory": 2**32, "file_size": 2**20, "nice": 0}
     return subprocess.Popen(
         [sys.executable, "-m", "jobs.engine.child", str(parent or os.getpid()), json.dumps(options)],
-        cwd=ROOT,
+        cwd=confine.ROOT,
         env=confine.bare_environment(),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -319,7 +319,7 @@ def tell(stage, fraction):
 request = RenderRequest(model="", inputs={{}}, output=Path("/dev/null"))
 engine.render(request, on_progress=tell, is_canceled=lambda: False, cpu_seconds=30)
 """
-    with subprocess.Popen([sys.executable, "-c", script], cwd=ROOT, stdout=subprocess.PIPE) as parent:
+    with subprocess.Popen([sys.executable, "-c", script], cwd=confine.ROOT, stdout=subprocess.PIPE) as parent:
         pids = [int(parent.stdout.readline()) for _ in range(2 if held else 1)]
         assert not is_gone(pids[-1])
         parent.kill()
