@@ -4,6 +4,7 @@ import logging
 from datetime import timedelta
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
@@ -12,8 +13,8 @@ from lipsyncweb.celery import app
 
 log = logging.getLogger(__name__)
 
-# A nudge carries no job: the worker takes the next in line. So a handful is enough however long the line is,
-# and a broker that was down for an hour is not flooded.
+# A nudge carries no job: a worker takes the next in line until nobody waits. So a handful is enough however long
+# the line is, and a broker that was down for an hour is not flooded.
 RESEND_AT_MOST = 8
 RESEND_AFTER = timedelta(seconds=30)
 
@@ -31,16 +32,20 @@ def keep(job: Job) -> None:
 
 def resend_due() -> int:
     """Nudge again for jobs that nobody has claimed; returns how many nudges were sent."""
-    now = timezone.now()
-    due = list(
-        Outbox.objects.filter(due_at__lte=now)
-        .order_by("due_at")
-        .values_list("pk", flat=True)[:RESEND_AT_MOST]
-    )
-    Outbox.objects.filter(pk__in=due).update(due_at=now + RESEND_AFTER)
-    for _nudge in due:
+    return _resend(Outbox.objects.filter(due_at__lte=timezone.now()))
+
+
+def resend_all() -> int:
+    """Nudge for every job in line, due or not: a worker has started, and its predecessor's nudges may be lost."""
+    return _resend(Outbox.objects.all())
+
+
+def _resend(rows: QuerySet[Outbox]) -> int:
+    chosen = list(rows.order_by("due_at").values_list("pk", flat=True)[:RESEND_AT_MOST])
+    Outbox.objects.filter(pk__in=chosen).update(due_at=timezone.now() + RESEND_AFTER)
+    for _nudge in chosen:
         nudge_render()
-    return len(due)
+    return len(chosen)
 
 
 def nudge_render() -> None:

@@ -3,7 +3,7 @@
 import functools
 from typing import Any
 
-from celery.signals import worker_shutting_down
+from celery.signals import worker_ready, worker_shutting_down
 from django.core.management import call_command
 
 from jobs import execute, lifecycle, media, outbox
@@ -20,7 +20,8 @@ def provider() -> EmbeddedProvider:
 
 @app.task
 def run_next() -> None:
-    execute.run_next(provider())
+    while execute.run_next(provider()):
+        pass
 
 
 @app.task
@@ -43,6 +44,11 @@ def expire() -> None:
 @app.task
 def reconcile() -> None:
     call_command("reconcile")
+
+
+@worker_ready.connect
+def look_for_work(**kwargs: Any) -> None:
+    outbox.resend_all()
 
 
 @worker_shutting_down.connect

@@ -4,6 +4,7 @@ A message is only a nudge: the rows are the truth, and the sweeper sends again w
 """
 
 import os
+from typing import Any
 
 from celery import Celery
 from django.conf import settings
@@ -13,12 +14,21 @@ from lipsyncweb import broker
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "lipsyncweb.settings")
 broker.register()
 
+
+def transport_options() -> dict[str, Any]:
+    """A publisher asks a broker that is down once and goes on: the sweeper sends again."""
+    once = {"max_retries": 1, "interval_start": 0, "interval_step": 0, "interval_max": 0}
+    if settings.BROKER_URL.startswith("lipsyncfs:"):
+        return {**once, **broker.options(settings.BROKER_DIR)}
+    if settings.BROKER_URL.startswith("redis"):
+        return {**once, "socket_connect_timeout": 1, "socket_timeout": 5}
+    return once
+
+
 app = Celery("lipsyncweb")
 app.conf.update(
     broker_url=settings.BROKER_URL,
-    broker_transport_options=broker.options(settings.BROKER_DIR)
-    if settings.BROKER_URL.startswith("lipsyncfs:")
-    else {},
+    broker_transport_options=transport_options(),
     broker_connection_retry_on_startup=True,
     broker_connection_timeout=1,
     task_ignore_result=True,

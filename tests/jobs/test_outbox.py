@@ -1,0 +1,87 @@
+"""Nudges: promised with the job, sent after its commit, sent again when nobody came."""
+
+import os
+import subprocess
+import sys
+from datetime import timedelta
+
+import pytest
+from django.db import transaction
+from django.utils import timezone
+
+from jobs import outbox
+from jobs.models import Outbox
+from lipsyncweb.celery import app
+from tests.jobs.making import claim, make_job
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def waiting() -> list[str]:
+    """Take every message of the render queue and return the tasks that they name."""
+    names = []
+    with app.connection_for_read() as connection:
+        queue = connection.SimpleQueue("render")
+        try:
+            while True:
+                message = queue.get(block=False)
+                message.ack()
+                names.append(message.headers["task"])
+        except queue.Empty:
+            return names
+        finally:
+            queue.close()
+
+
+@pytest.fixture(autouse=True)
+def _empty_queue():
+    waiting()
+
+
+def test_a_nudge_leaves_after_the_commit_and_not_before(owner):
+    with transaction.atomic():
+        make_job(owner)
+        assert waiting() == []
+    assert waiting() == ["jobs.tasks.run_next"]
+
+
+def test_a_submit_that_is_rolled_back_sends_nothing(owner):
+    with transaction.atomic():
+        make_job(owner)
+        transaction.set_rollback(True)
+    assert waiting() == []
+    assert not Outbox.objects.exists()
+
+
+def test_what_nobody_claimed_is_sent_again_once_it_is_due(owner):
+    for _job in range(outbox.RESEND_AT_MOST + 3):
+        make_job(owner)
+    waiting()
+    assert outbox.resend_due() == 0
+    Outbox.objects.update(due_at=timezone.now() - timedelta(seconds=1))
+    assert outbox.resend_due() == outbox.RESEND_AT_MOST
+    assert len(waiting()) == outbox.RESEND_AT_MOST
+    assert outbox.resend_due() == 3
+
+
+def test_a_claimed_job_needs_no_nudge(owner):
+    job = make_job(owner)
+    claim(job)
+    assert outbox.resend_all() == 0
+
+
+@pytest.mark.parametrize("broker", ["redis://127.0.0.1:{port}/0", "amqp://127.0.0.1:{port}//"])
+def test_a_broker_that_is_down_costs_no_error(broker, unused_port, tmp_path):
+    """In a process of its own, which reads the setting when it starts."""
+    script = "import django; django.setup(); from jobs import outbox; outbox.nudge_render(); print('went on')"
+    environment = {
+        **os.environ,
+        "DATA_DIR": str(tmp_path),
+        "BROKER_URL": broker.format(port=unused_port),
+        "DJANGO_SETTINGS_MODULE": "lipsyncweb.settings",
+    }
+    ran = subprocess.run(
+        [sys.executable, "-c", script], env=environment, capture_output=True, text=True, timeout=60
+    )
+    assert ran.stdout.strip() == "went on", ran.stderr
+    assert "took no nudge" in ran.stderr
