@@ -230,14 +230,15 @@ def _supervise(settings: Any, banner: str) -> int:
     supervisor = Supervisor(
         commands(settings), env={**os.environ, "PYTHONUNBUFFERED": "1"}, cwd=settings.BASE_DIR
     )
-    return supervisor.run(started=lambda: _announce(supervisor, settings.PORT, banner))
+    address = ("127.0.0.1" if settings.LOCAL else os.environ.get("LISTEN", "127.0.0.1"), settings.PORT)
+    return supervisor.run(started=lambda: _announce(supervisor, address, banner))
 
 
-def _announce(supervisor: Supervisor, port: int, banner: str) -> None:
+def _announce(supervisor: Supervisor, address: tuple[str, int], banner: str) -> None:
     """Print the banner once the web server listens, so that what it says is true when it is read."""
     for _ in range(600):
         try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+            socket.create_connection(address, timeout=1).close()
         except OSError:
             time.sleep(0.1)
         else:
