@@ -4,6 +4,7 @@ import contextlib
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
@@ -11,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
+import psycopg
 import requests
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -88,6 +90,16 @@ class LiveSite:
             timeout=60,
         )
         return ran.stdout
+
+    def sql(self, query: str) -> list[tuple[Any, ...]]:
+        """Read this site's database, past the site."""
+        address = self.environment.get("DATABASE_URL", "")
+        if address:
+            with psycopg.connect(address) as database:
+                return database.execute(query).fetchall()
+        path = f"file:{self.environment['DATA_DIR']}/db.sqlite3?mode=ro"
+        with contextlib.closing(sqlite3.connect(path, uri=True)) as database:
+            return database.execute(query).fetchall()
 
     def client(self, email: str = "client@example.com") -> "ApiClient":
         return ApiClient(self.url, self.manage("issue_key", "--email", email).splitlines()[-1])
