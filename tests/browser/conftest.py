@@ -1,0 +1,100 @@
+"""A real site with its workers, and Debian's Chromium in front of it."""
+
+import os
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page
+
+from jobs.samples import portrait_path
+from lipsyncweb.livesite import LiveSite
+
+CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
+SIZES = {"desktop": {"width": 1280, "height": 860}, "phone": {"width": 390, "height": 844}}
+PASSWORD = "correct horse battery"
+# Chromium reports what the content policy stops as an event; this makes it an error like any other.
+REPORT_VIOLATIONS = """
+addEventListener("securitypolicyviolation", (event) =>
+  console.error(`policy: ${event.violatedDirective} ${event.blockedURI}`));
+"""
+
+
+@pytest.fixture(scope="session")
+def browser_type_launch_args() -> dict:
+    return {
+        "executable_path": CHROMIUM,
+        "args": [
+            "--no-sandbox",
+            "--disable-gpu",
+            "--disable-quic",
+            "--no-first-run",
+            "--disable-background-networking",
+            "--disable-component-update",
+            "--disable-sync",
+        ],
+    }
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory) -> Iterator[LiveSite]:
+    with LiveSite(tmp_path_factory.mktemp("browser-site")) as site:
+        yield site
+
+
+@dataclass
+class Visitor:
+    """A page, and what went wrong in it."""
+
+    page: Page
+    context: BrowserContext
+    site: LiveSite
+    troubles: list[str]
+
+    def go(self, path: str) -> None:
+        self.page.goto(self.site.url + path)
+
+    def sign_up(self) -> str:
+        email = f"{uuid.uuid4().hex[:12]}@example.com"
+        self.go("/accounts/signup/")
+        self.page.fill("[name=email]", email)
+        self.page.fill("[name=password1]", PASSWORD)
+        self.page.fill("[name=password2]", PASSWORD)
+        self.page.click("main button[type=submit]")
+        self.page.wait_for_url("**/jobs")
+        return email
+
+
+@pytest.fixture
+def visit(browser: Browser, site: LiveSite) -> Iterator[Callable[..., Visitor]]:
+    """Makes visitors; at the end none of them may have met an error in the console."""
+    visitors: list[Visitor] = []
+
+    def make(size: str = "desktop", **options) -> Visitor:
+        context = browser.new_context(**{"viewport": SIZES[size], "locale": "en-GB", **options})
+        context.add_init_script(REPORT_VIOLATIONS)
+        page = context.new_page()
+        visitor = Visitor(page=page, context=context, site=site, troubles=[])
+        page.on("console", lambda message: _note(visitor, message))
+        page.on("pageerror", lambda error: visitor.troubles.append(str(error)))
+        visitors.append(visitor)
+        return visitor
+
+    yield make
+    troubles = [trouble for visitor in visitors for trouble in visitor.troubles]
+    for visitor in visitors:
+        visitor.context.close()
+    assert troubles == []
+
+
+def _note(visitor: Visitor, message: ConsoleMessage) -> None:
+    if message.type in ("error", "warning"):
+        visitor.troubles.append(f"{message.type}: {message.text} ({visitor.page.url})")
+
+
+@pytest.fixture(scope="session")
+def sample_files(site: LiveSite) -> dict[str, Path]:
+
+    return {"image": portrait_path(), "audio": site.data_dir / "samples" / "speech.wav"}
