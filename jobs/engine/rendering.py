@@ -9,12 +9,12 @@ import cv2
 import numpy as np
 
 from jobs.engine.arrays import Array
-from jobs.engine.audio import Phone, PocketsphinxPhones, Speech, hear, read_speech
+from jobs.engine.audio import Phone, PhoneSource, PocketsphinxPhones, Speech, hear, read_speech
 from jobs.engine.compose import Portrait
 from jobs.engine.contract import IsCanceled, OnProgress, RenderReport, RenderRequest
 from jobs.engine.encode import Mp4Writer
 from jobs.engine.errors import Canceled, InputError
-from jobs.engine.landmarks import Face, MediapipeLandmarks
+from jobs.engine.landmarks import Face, LandmarkSource, MediapipeLandmarks
 from jobs.engine.motion import perform
 from jobs.engine.picture import output_size, resized
 from jobs.engine.prompt import Direction, read_prompt
@@ -26,23 +26,40 @@ HEARING = 0.15  # of the progress shown: faces and phones, before the first fram
 FEWEST_PIXELS = 24  # between the outer eye corners, in the output
 
 
-def render(request: RenderRequest, *, on_progress: OnProgress, is_canceled: IsCanceled) -> RenderReport:
+def render(
+    request: RenderRequest,
+    *,
+    on_progress: OnProgress,
+    is_canceled: IsCanceled,
+    phones: PhoneSource | None = None,
+    landmarks: LandmarkSource | None = None,
+) -> RenderReport:
     """Make the video that `request` asks for, at `request.output`.
 
     Raises InputError (no_face, audio_unreadable, image_unreadable, too_long, too_large, unsupported_format),
     Canceled. Nothing is left at `request.output` then. Silent audio is rendered with a still mouth and the
-    warning `silent_audio`.
+    warning `silent_audio`. phones, landmarks : other backends than pocketsphinx and mediapipe.
     """
     if request.model not in MODELS:
         raise ValueError(f"unknown model {request.model!r}")
-    return _ImageRender(request, on_progress, is_canceled).run()
+    phones = phones or PocketsphinxPhones.shared()
+    landmarks = landmarks or MediapipeLandmarks.shared()
+    return _ImageRender(request, on_progress, is_canceled, phones, landmarks).run()
 
 
 class _ImageRender:
     """One picture, one recording."""
 
-    def __init__(self, request: RenderRequest, on_progress: OnProgress, is_canceled: IsCanceled) -> None:
+    def __init__(
+        self,
+        request: RenderRequest,
+        on_progress: OnProgress,
+        is_canceled: IsCanceled,
+        phones: PhoneSource,
+        landmarks: LandmarkSource,
+    ) -> None:
         self._request, self._on_progress, self._is_canceled = request, on_progress, is_canceled
+        self._phones, self._landmarks = phones, landmarks
         self._timings: dict[str, float] = {}
         self._warnings: list[str] = []
 
@@ -95,7 +112,7 @@ class _ImageRender:
 
     def _faces(self, picture: Array, mask: Array | None) -> list[Face]:
         """Faces of the picture, the one to move first: the largest, or the largest under the mask."""
-        faces = MediapipeLandmarks.shared().find(picture)
+        faces = self._landmarks.find(picture)
         faces = [face for face in faces if face.eye_distance >= FEWEST_PIXELS]
         if mask is not None:
             faces.sort(key=lambda face: not _under(face, mask))  # stable: size decides among equals
@@ -110,7 +127,7 @@ class _ImageRender:
     def _track(self, speech: Speech) -> MouthTrack:
         phones: list[Phone] = []
         if not speech.silent:
-            for heard, found in hear(speech, PocketsphinxPhones.shared(), is_canceled=self._is_canceled):
+            for heard, found in hear(speech, self._phones, is_canceled=self._is_canceled):
                 phones += found
                 self._tell("phones", 0.05 + heard * (HEARING - 0.05))
         return mouth_track(phones, speech)

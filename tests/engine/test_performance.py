@@ -1,0 +1,57 @@
+"""Head movement, blinks, and the prompt that directs them."""
+
+import numpy as np
+import pytest
+
+from jobs.engine.motion import perform
+from jobs.engine.prompt import read_prompt
+
+LOUD = np.full(1500, 0.5, np.float32)  # a minute
+
+
+def test_starts_as_the_picture_was_given_and_stays_small():
+    head = perform(LOUD, 3).head
+    assert not head[0].any()
+    assert 1.0 < np.degrees(np.abs(head[:, 0]).max()) < 4.0
+    assert np.abs(head[:, 3:]).max() < 0.03
+
+
+def test_moves_without_a_jerk():
+    assert np.degrees(np.abs(np.diff(perform(LOUD, 3).head[:, :3], axis=0)).max()) < 0.4
+
+
+def test_seed_decides():
+    assert np.array_equal(perform(LOUD, 3).head, perform(LOUD, 3).head)
+    assert not np.array_equal(perform(LOUD, 3).head, perform(LOUD, 4).head)
+    assert not np.array_equal(perform(LOUD, 3).blink, perform(LOUD, 4).blink)
+
+
+def test_blinks_as_often_as_people_and_can_be_told_not_to():
+    starts = np.flatnonzero(np.diff((perform(LOUD, 3).blink > 0).astype(int)) == 1)
+    assert 10 <= starts.size <= 35
+    assert not perform(LOUD, 3, blinks=0.0).blink.any()
+    assert not perform(LOUD, 3, head=0.0).head.any()
+
+
+@pytest.mark.parametrize(
+    ("prompt", "words"),
+    [
+        ("", []),
+        ("A calm, smiling woman in a garden", ["calm", "smiling"]),
+        ("Lively! Wide mouth movements, no blinking.", ["lively", "no blinking", "wide mouth"]),
+        ("keep the head still and look serious", ["serious", "still head"]),
+        ("Спокойно, с улыбкой, не моргать", ["calm", "smiling", "no blinking"]),
+        ("Живой рассказ, голова неподвижна, широкий рот", ["lively", "still head", "wide mouth"]),
+        ("calmness of the dismiled sea", []),
+    ],
+)
+def test_prompt_words_in_english_and_russian(prompt, words):
+    assert read_prompt(prompt)[1] == words
+
+
+def test_prompt_changes_the_performance():
+    direction, _ = read_prompt("lively, still head, no blinking, small mouth, smiling")
+    assert direction.head == 0.0
+    assert direction.blinks == 0.0
+    assert direction.style.mouth < 1.0
+    assert direction.style.smile > 0.0

@@ -1,0 +1,101 @@
+import numpy as np
+import pytest
+
+from jobs.engine.audio import Phone, Speech, activity
+from jobs.engine.visemes import FPS, MouthTrack, frame_count, mouth_track
+
+
+def speech(*, seconds: float, quiet: tuple[float, float] = (0.0, 0.0)) -> Speech:
+    """Steady speech at -20 dB with one pause at -70 dB."""
+    level = np.full(round(seconds * 100), -20.0, np.float32)
+    level[int(quiet[0] * 100) : int(quiet[1] * 100)] = -70.0
+    return Speech(np.zeros(int(seconds * 16000), np.int16), seconds, level, activity(level))
+
+
+def say(*parts: tuple[str, float]) -> tuple[list[Phone], float]:
+    phones, at = [], 0.0
+    for name, length in parts:
+        phones.append(Phone(name, at, at + length))
+        at += length
+    return phones, at
+
+
+def at(track: MouthTrack, name: str, seconds: float) -> float:
+    return float(getattr(track, name)[int(seconds * FPS)])
+
+
+@pytest.mark.parametrize("name", ["P", "B", "M"])
+@pytest.mark.parametrize("start", [0.20, 0.21, 0.22, 0.23])
+def test_closure_of_50_ms_is_shut_in_at_least_one_frame_wherever_it_falls(name, start):
+    phones, seconds = say(("AA", start), (name, 0.05), ("AA", 0.4))
+    track = mouth_track(phones, speech(seconds=seconds))
+    first, last = int(start * FPS) - 1, int((start + 0.05) * FPS) + 1
+    assert track.opening[first : last + 1].min() == 0.0
+    assert at(track, "opening", 0.08) > 0.5
+    assert at(track, "opening", 0.5) > 0.5
+
+
+def test_open_vowels_open_wider_than_close_ones():
+    heights = []
+    for vowel in ("AA", "EH", "IY"):
+        phones, seconds = say(("T", 0.1), (vowel, 0.3), ("T", 0.1))
+        heights.append(at(mouth_track(phones, speech(seconds=seconds)), "opening", 0.25))
+    assert heights[0] > heights[1] + 0.15 > heights[2] + 0.3
+
+
+def test_rounding_begins_before_its_vowel():
+    phones, seconds = say(("S", 0.15), ("T", 0.1), ("UW", 0.3))
+    rounded = mouth_track(phones, speech(seconds=seconds))
+    phones, seconds = say(("S", 0.15), ("T", 0.1), ("IY", 0.3))
+    spread = mouth_track(phones, speech(seconds=seconds))
+    assert at(rounded, "rounding", 0.21) > at(spread, "rounding", 0.21) + 0.2
+    assert at(rounded, "width", 0.4) < -0.4 < 0.4 < at(spread, "width", 0.4)
+
+
+def test_lip_goes_under_the_teeth_for_f_and_v():
+    phones, seconds = say(("AH", 0.2), ("F", 0.12), ("AH", 0.2))
+    track = mouth_track(phones, speech(seconds=seconds))
+    assert at(track, "tuck", 0.26) > 0.6
+    assert at(track, "tuck", 0.06) < 0.2
+
+
+def test_pause_is_shut_even_where_phones_were_heard_in_its_noise():
+    phones, seconds = say(("AA", 0.5), ("AE", 0.6), ("AA", 0.5))
+    track = mouth_track(phones, speech(seconds=seconds, quiet=(0.5, 1.1)))
+    pause = track.opening[int(0.62 * FPS) : int(0.98 * FPS)]
+    assert pause.max() == 0.0
+    assert at(track, "opening", 0.3) > 0.5
+    assert at(track, "opening", 1.3) > 0.5
+
+
+def test_loud_speech_opens_wider_than_quiet_speech():
+    phones, seconds = say(("AA", 0.5), ("AA", 0.5))
+    talk = speech(seconds=seconds)
+    talk.level[:50] = -38.0
+    track = mouth_track(phones, Speech(talk.samples, seconds, talk.level, np.ones(100, bool)))
+    assert at(track, "opening", 0.25) < at(track, "opening", 0.75) - 0.1
+
+
+def test_values_stay_within_their_ranges():
+    names = ["SIL", "P", "AA", "F", "OW", "IY", "M", "UW", "CH", "AE", "nonsense"]
+    phones, seconds = say(*((name, 0.07) for name in names * 4))
+    track = mouth_track(phones, speech(seconds=seconds))
+    for name in ("opening", "rounding", "upper", "tuck", "press", "loud"):
+        values = getattr(track, name)
+        assert values.min() >= 0, name
+        assert values.max() <= 1.15, name
+    assert np.abs(track.width).max() <= 1
+
+
+def test_silence_keeps_the_mouth_still():
+    level = np.full(100, -90.0, np.float32)
+    quiet = Speech(np.zeros(16000, np.int16), 1.0, level, activity(level))
+    assert quiet.silent
+    assert not mouth_track([Phone("AA", 0.0, 1.0)], quiet).opening.any()
+
+
+@pytest.mark.parametrize(
+    ("seconds", "frames"), [(0.001, 1), (0.04, 1), (1.0, 25), (1.01, 26), (600.0, 15000)]
+)
+def test_frames_cover_the_recording(seconds, frames):
+    assert frame_count(seconds) == frames
