@@ -5,6 +5,8 @@ import re
 import pytest
 from playwright.sync_api import expect
 
+from tests.browser.waiting import wait_until_played
+
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
 
 FORM = "/generate/lipsync-image"
@@ -31,7 +33,7 @@ def test_chosen_files_are_sent_at_once_and_set_the_price(visitor, sample_files):
     expect(field(page, "Speech")).to_contain_text(re.compile(r"\d\.\d s"))
     expect(page.locator("#price")).to_contain_text("12 credits")
     assert re.fullmatch(r"upload:[0-9a-f-]{36}", page.locator("#id_audio").input_value())
-    page.get_by_text("720p").click()
+    page.get_by_role("radio", name="720p, sharper").check()
     expect(page.locator("#price")).to_contain_text("24 credits")
 
 
@@ -86,6 +88,6 @@ def test_sample_speech_plays(visitor):
     page = visitor.page
     page.get_by_role("button", name="Use the sample: Speech").click()
     field(page, "Speech").get_by_role("button", name="Play").click()
-    page.wait_for_function("document.querySelector('[data-view] audio').currentTime > 0.2")
+    wait_until_played(page, "[data-view] audio", 0.2)
     field(page, "Speech").get_by_role("button", name="Pause").click()
     assert page.evaluate("document.querySelector('[data-view] audio').paused")

@@ -6,6 +6,8 @@ import pytest
 import requests
 from playwright.sync_api import expect
 
+from tests.browser.waiting import wait_until_played
+
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
 
 MAKING_MS = 120_000
@@ -39,7 +41,7 @@ def test_new_person_reaches_a_video_that_plays_and_downloads(visit, size):
     expect(page.locator("#poll")).to_have_attribute("data-active", "no")
 
     row.get_by_role("link", name=re.compile("^Play")).click()
-    page.wait_for_function("document.querySelector('#theatre video').currentTime > 0.5")
+    wait_until_played(page, "#theatre video", 0.5)
     page.keyboard.press("Escape")
     expect(page.locator("#theatre")).to_be_hidden()
     with page.expect_download() as download:
@@ -50,7 +52,7 @@ def test_new_person_reaches_a_video_that_plays_and_downloads(visit, size):
     row.get_by_role("link", name="astronaut-speech", exact=True).click()
     expect(page.get_by_role("heading", name="Timeline")).to_be_visible()
     page.locator("#player video").evaluate("video => { video.muted = true; return video.play() }")
-    page.wait_for_function("document.querySelector('#player video').currentTime > 0.5")
+    wait_until_played(page, "#player video", 0.5)
 
 
 def test_job_page_turns_from_waiting_to_the_player_by_itself(visit):
@@ -114,7 +116,9 @@ def test_failure_says_what_happened_and_that_it_cost_nothing(visit, site):
     page = visitor.page
     visitor.sign_up()
     visitor.go("/generate/lipsync-image")
-    page.get_by_label("Picture: address").fill(f"{site.url}/samples/speech.wav")
+    page.get_by_label("Picture: address").fill(f"{site.url}/no-such-picture.png")
     page.get_by_role("button", name="Use the sample: Speech").click()
     page.get_by_role("button", name="Make the video").click()
-    expect(page.get_by_role("alert")).to_contain_text("Picture")
+    expect(page.get_by_role("alert")).to_contain_text("Picture: ", timeout=MAKING_MS)
+    expect(page.get_by_role("alert")).to_contain_text("It cost nothing")
+    expect(page.locator("#purse")).to_contain_text("1,000")
