@@ -22,13 +22,13 @@ demo: $(RUNTIME) ## Start a site on a free port and make a video over HTTP, as a
 	@$(PY) manage.py demo
 
 test: $(TEST) ## Run the tests that need no server and no browser
-	$(PY) -m pytest
+	$(PY) -m pytest --ignore=tests/browser
 
 test-slow: $(TEST) ## Run the tests with real processes and waits
-	$(PY) -m pytest -m slow
+	$(PY) -m pytest -m slow --ignore=tests/browser
 
 test-services: $(TEST) ## Run the tests against PostgreSQL, Redis and RabbitMQ
-	$(PY) -m pytest -m services
+	$(PY) -m pytest -m services --ignore=tests/browser
 	DATABASE_URL=$(POSTGRES_URL) $(PY) -m pytest tests/accounts tests/jobs tests/faults tests/views
 
 test-browser: $(BROWSER) ## Run the tests in Chromium (Debian: apt-get install chromium)
