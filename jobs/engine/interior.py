@@ -24,20 +24,18 @@ _CAVITY = np.array([46, 20, 18], np.float32)
 
 
 @dataclass(frozen=True)
-class Layer:
-    """One layer of the interior over the mouth's box: planes and, where it is not opaque, alpha 0..1."""
-
-    planes: Planes
-    alpha: Array | None = None
-    half_alpha: Array | None = None
-
-
-@dataclass(frozen=True)
 class Interior:
-    """jaw : opaque, moves with the lower teeth; skull : over it, fixed to the head. own : the source's teeth."""
+    """Maps over the mouth's box, float32, luma at full and chroma at half size.
 
-    jaw: Layer
-    skull: Layer
+    jaw_luma : (h, w); jaw_chroma : (h/2, w/2, 2): opaque, moving with the lower teeth.
+    skull_luma : (h, w, 2) luma and alpha; skull_chroma : (h/2, w/2, 3) u, v and alpha: over it, fixed to the
+    head. own : whether these are the source's own teeth.
+    """
+
+    jaw_luma: Array
+    jaw_chroma: Array
+    skull_luma: Array
+    skull_chroma: Array
     own: bool
 
 
@@ -47,13 +45,23 @@ def make_interior(
     """picture : (height, width, 3) uint8 RGB, of the output's size; box : the mouth's, in it."""
     y, x = np.mgrid[box.y : box.y + box.height, box.x : box.x + box.width]
     u, v = frame.local(np.stack([x, y], axis=-1).astype(np.float32))
-    below = (v - np.interp(u, lips.at, lips.upper + 0.4 * (lips.lower - lips.upper))) / frame.unit
+    seam = lips.upper + 0.4 * (lips.lower - lips.upper)
+    below = (v - np.interp(u, lips.at, seam)) / frame.unit
     light = _light(face, picture)
-    jaw = Layer(_planes(_jaw_picture(u, below, frame, light)))
-    if lips.open and (own := _own_teeth(u, v, frame, lips, source, box)) is not None:
-        return Interior(jaw, own, own=True)
-    colour, alpha = _upper_teeth(u, below, frame, light)
-    return Interior(jaw, Layer(_planes(colour), *_alphas(alpha)), own=False)
+    jaw = _planes(_jaw_picture(u, below, frame, light))
+    own = _own_teeth(u, v, frame, lips, source, box) if lips.open else None
+    if own is not None:
+        luma, chroma, alpha = own
+    else:
+        colour, alpha = _upper_teeth(u, below, frame, light)
+        luma, chroma = _planes(colour)
+    half = _half(alpha)
+    return Interior(
+        *jaw,
+        np.dstack([luma, alpha]).astype(np.float32),
+        np.dstack([chroma, half]).astype(np.float32),
+        own=own is not None,
+    )
 
 
 def _light(face: Face, picture: Array) -> Array:
@@ -116,8 +124,10 @@ def _gaps(u: Array, frame: MouthFrame, size: float) -> Array:
     return np.asarray(strength**0.5 * lines)
 
 
-def _own_teeth(u: Array, v: Array, frame: MouthFrame, lips: Lips, source: Planes, box: Box) -> Layer | None:
-    """The source's own teeth, drawn on under its lips; None when its open mouth shows none."""
+def _own_teeth(
+    u: Array, v: Array, frame: MouthFrame, lips: Lips, source: Planes, box: Box
+) -> tuple[Array, Array, Array] | None:
+    """The source's own teeth, drawn on under its lips: luma, chroma, alpha; None when its open mouth shows none."""
     inset = max(1.0, 0.008 * frame.unit)
     upper, lower = np.interp(u, lips.at, lips.upper), np.interp(u, lips.at, lips.lower)
     middle = (upper + lower) / 2
@@ -140,7 +150,7 @@ def _own_teeth(u: Array, v: Array, frame: MouthFrame, lips: Lips, source: Planes
     ]
     alpha = 1 - smoothstep(v - lower, -1.6 * inset, 0.2 * inset)
     alpha = alpha * (1 - smoothstep(np.abs(u), 0.9, 1.0))
-    return Layer(Planes(luma, *chroma), *_alphas(alpha))
+    return luma, np.dstack(chroma), alpha
 
 
 def _shows_teeth(inside: Array, source: Planes, frame: MouthFrame) -> bool:
@@ -156,15 +166,12 @@ def _over(below: Array, colour: Array, alpha: Array) -> Array:
     return below * (1 - share) + colour * share
 
 
-def _planes(rgb: Array) -> Planes:
-    yuv = np.clip(to_yuv(np.clip(rgb, 0, 255)), 0, 255)
-    height, width = rgb.shape[:2]
-    half = cv2.resize(yuv, (width // 2, height // 2), interpolation=cv2.INTER_AREA)
-    return Planes(
-        *(np.ascontiguousarray(p.astype(np.uint8)) for p in (yuv[..., 0], half[..., 1], half[..., 2]))
-    )
+def _planes(rgb: Array) -> tuple[Array, Array]:
+    """(height, width, 3) RGB to luma (height, width) and chroma (height / 2, width / 2, 2), float32."""
+    yuv = np.clip(to_yuv(np.clip(rgb, 0, 255)), 0, 255).astype(np.float32)
+    return np.ascontiguousarray(yuv[..., 0]), _half(np.ascontiguousarray(yuv[..., 1:]))
 
 
-def _alphas(alpha: Array) -> tuple[Array, Array]:
-    alpha = alpha.astype(np.float32)
-    return alpha, cv2.resize(alpha, (alpha.shape[1] // 2, alpha.shape[0] // 2), interpolation=cv2.INTER_AREA)
+def _half(values: Array) -> Array:
+    height, width = values.shape[:2]
+    return cv2.resize(values.astype(np.float32), (width // 2, height // 2), interpolation=cv2.INTER_AREA)

@@ -21,6 +21,9 @@ from jobs.engine.prompt import Direction, read_prompt
 from jobs.engine.sources import read_picture
 from jobs.engine.visemes import FPS, MouthTrack, mouth_track
 
+# The encoder has a thread of its own beside this one; OpenCV's pool on top only costs processor time.
+cv2.setNumThreads(1)
+
 MODELS = ("lipsync-image",)
 HEARING = 0.15  # of the progress shown: faces and phones, before the first frame
 FEWEST_PIXELS = 24  # between the outer eye corners, in the output

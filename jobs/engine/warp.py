@@ -7,6 +7,7 @@ never touched, and no colour conversion is paid for.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import cv2
 import numpy as np
@@ -53,7 +54,11 @@ class Grid:
         return self.box.height // self.step, self.box.width // self.step
 
     def nodes(self) -> Array:
-        """Positions of the nodes in the picture: (rows, columns, 2) float32, x and y in pixels."""
+        """Positions of the nodes in the picture: (rows, columns, 2) float32, x and y in pixels; read only."""
+        return self._nodes
+
+    @cached_property
+    def _nodes(self) -> Array:
         rows, columns = self.shape
         x = self.box.x + (np.arange(columns, dtype=np.float32) + 0.5) * self.step - 0.5
         y = self.box.y + (np.arange(rows, dtype=np.float32) + 0.5) * self.step - 0.5

@@ -1,6 +1,7 @@
 """`manage.py render image face.png voice.wav out.mp4`: the engine from the shell, without accounts or credits."""
 
 import json
+import os
 import secrets
 import sys
 import tempfile
@@ -31,6 +32,7 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true", help="print the report as one JSON line")
 
     def handle(self, **options: Any) -> None:
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before NumPy loads: small products, wasted threads
         folder = options["output"].resolve().parent
         if not folder.is_dir():
             raise CommandError(f"The folder {folder} does not exist; make it first.")
