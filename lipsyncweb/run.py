@@ -6,12 +6,14 @@ operator's account. A later start finds nothing to do and looks quickly.
 
 import fcntl
 import hashlib
+import io
 import os
 import secrets
 import shlex
 import socket
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, NoReturn
 
@@ -22,6 +24,8 @@ OPERATOR = "operator@localhost"
 
 def main() -> int:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "lipsyncweb.settings")
+    if os.environ.get("LIPSYNCWEB_MODE", "local") == "local":
+        os.umask(0o077)  # database and media are nobody else's on a shared machine
     settings = _load_settings()
     lock = _only_one(settings.DATA_DIR)
     _check_port(settings)
@@ -29,11 +33,11 @@ def main() -> int:
     _migrate()
     _collect_static(settings)
     _make_samples()
-    password, key = _operator() if settings.LOCAL else ("", "")
+    operator = _operator() if settings.LOCAL else None
     from django.db import connections
 
     connections.close_all()  # the children are forked: a connection must not be shared with them
-    status = _supervise(settings, _banner(settings, password, key))
+    status = _supervise(settings, _banner(settings, operator))
     lock.close()
     return status
 
@@ -104,7 +108,7 @@ def _check_site() -> None:
     from django.core.management.base import SystemCheckError
 
     try:
-        call_command("check", stdout=open(os.devnull, "w"))  # noqa: SIM115
+        call_command("check", stdout=io.StringIO())
     except SystemCheckError as error:
         stop(str(error))
 
@@ -153,8 +157,17 @@ def _make_samples() -> None:
     speech_path()
 
 
-def _operator() -> tuple[str, str]:
-    """Make the operator's account on the first start: its password and a key, or two empty strings."""
+@dataclass(frozen=True)
+class Operator:
+    """Who may do everything; password and key are empty but on the start that made them."""
+
+    email: str
+    password: str = ""
+    key: str = ""
+
+
+def _operator() -> Operator:
+    """Find the first operator's account, or make it: on a local site nobody else could."""
     from allauth.account.models import EmailAddress
     from django.db import transaction
 
@@ -162,31 +175,35 @@ def _operator() -> tuple[str, str]:
     from accounts.models import User
     from accounts.teams import first_team
 
-    if User.objects.filter(is_superuser=True).exists():
-        return "", ""
+    there = User.objects.filter(is_superuser=True, is_active=True).order_by("pk").first()
+    if there:
+        return Operator(there.email)
     password = secrets.token_urlsafe(12)
     with transaction.atomic():
         user = User.objects.filter(email=OPERATOR).first() or User(email=OPERATOR)
-        user.is_staff = user.is_superuser = True
+        user.is_staff = user.is_superuser = user.is_active = True
         user.set_password(password)
         user.save()
         EmailAddress.objects.update_or_create(
             user=user, email=OPERATOR, defaults={"verified": True, "primary": True}
         )
         _key, plaintext = keys.issue(team=first_team(user), created_by=user, name="First start")
-    return password, plaintext
+    return Operator(OPERATOR, password, plaintext)
 
 
-def _banner(settings: Any, password: str, key: str) -> str:
+def _banner(settings: Any, operator: Operator | None) -> str:
     site = settings.SITE_URL
     lines = ["", f"  lipsyncweb is at {site}", ""]
-    if settings.LOCAL:
+    if operator:
         manage = _manage(settings)
-        if password:
-            lines += [f"  Log in as {OPERATOR} with the password {password} (shown this once)."]
+        if operator.password:
+            lines += [
+                f"  Log in as {operator.email} with the password {operator.password} (shown this once)."
+            ]
         else:
-            lines += [f"  Log in as {OPERATOR}. Another password:", f"    {manage} changepassword {OPERATOR}"]
-        shown = key or f"$({manage} issue_key --email {OPERATOR} | tail -n 1)"
+            lines += [f"  Log in as {operator.email}. Another password:"]
+            lines += [f"    {manage} changepassword {operator.email}"]
+        shown = operator.key or f"$({manage} issue_key --email {operator.email} | tail -n 1)"
         lines += ["", "  Make a talking portrait by the API:", "", _curl(site, shown), ""]
         lines += [f"  See it at {site}/jobs. Ctrl-C stops the site.", ""]
     return "\n".join(lines)

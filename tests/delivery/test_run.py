@@ -78,6 +78,13 @@ def test_static_files_named_by_the_pages_are_there(live_site):
         assert requests.get(live_site.url + name, timeout=20).status_code == 200
 
 
+def test_database_and_media_are_readable_by_their_owner_alone(live_site):
+    for name in ("db.sqlite3", "secret_key", "media"):
+        path = live_site.data_dir / name
+        assert not path.exists() or path.stat().st_mode & 0o077 == 0, name
+    assert (live_site.data_dir / "db.sqlite3").exists()
+
+
 def test_data_folder_in_use_is_refused(live_site):
     with pytest.raises(SiteDidNotStart, match="already runs on"), LiveSite(live_site.data_dir):
         pass
