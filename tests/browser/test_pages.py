@@ -43,6 +43,8 @@ FLAWS = """() => {
   const ids = [...document.querySelectorAll("[id]")].map((element) => element.id);
   for (const id of new Set(ids)) if (ids.filter((other) => other === id).length > 1) flaws.push("twice: #" + id);
   if (document.documentElement.scrollWidth > innerWidth) flaws.push("wider than the screen");
+  for (const card of document.querySelectorAll("main .card"))
+    if (visible(card) && card.getBoundingClientRect().width < 200) flaws.push("squeezed: " + card.className);
   return flaws;
 }"""
 
