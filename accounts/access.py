@@ -18,6 +18,8 @@ RULES: dict[str, frozenset[str]] = {
     "keys.read": frozenset({Role.OWNER, Role.ADMIN, Role.MEMBER}),
     "keys.manage": frozenset({Role.OWNER, Role.ADMIN}),
     "credits.read": frozenset({Role.OWNER, Role.ADMIN, Role.MEMBER, Role.VIEWER, "key"}),
+    "connections.read": frozenset({Role.OWNER, Role.ADMIN, Role.MEMBER}),
+    "connections.manage": frozenset({Role.OWNER, Role.ADMIN}),
     "webhooks.read": frozenset({Role.OWNER, Role.ADMIN, Role.MEMBER}),
 }
 

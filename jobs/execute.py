@@ -2,32 +2,47 @@
 
 import errno
 import logging
+import random
 import secrets
 import shutil
 import threading
 import time
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
 from types import TracebackType
 
 from django.conf import settings
 from django.db import DatabaseError, connection
+from django.utils import timezone
 
 from accounts.ledger import NotEnoughCredits
 from jobs import lifecycle, media, submit
 from jobs.engine.errors import Canceled, EngineDied
 from jobs.form_state import FormState
-from jobs.lifecycle import Claim
 from jobs.models import Job
 from jobs.problems import Invalid, JobFailure
-from jobs.providers.base import Accepted, Done, Failed, Outcome, Provider, RunContext
+from jobs.providers.base import Accepted, Failed, Outcome, Provider, RunContext
+from jobs.verbs import Claim, Result
 
 log = logging.getLogger(__name__)
 
 PROGRESS_EVERY = 1.0  # seconds between two writes of a job's progress
 # A crash of the render process may be the file's fault (then again it may be the machine's): one more try.
 CRASHES_AT_MOST = 2
+FIRST_QUESTION = 5.0  # seconds after another server took a job, at the least; twice that at the most
 
 # Set while the worker is being stopped: the job in hand goes back in line instead of being lost.
 stopping = threading.Event()
+
+
+class Postponed(Exception):
+    """The provider cannot take the job now: back in line until `until`."""
+
+    def __init__(self, until: datetime, reason: str):
+        super().__init__(reason)
+        self.until = until
+        self.reason = reason
 
 
 def run_next(provider: Provider) -> bool:
@@ -37,11 +52,19 @@ def run_next(provider: Provider) -> bool:
     claim = lifecycle.claim_next()
     if claim is None:
         return False
+    run(claim, provider)
+    return True
+
+
+def run(claim: Claim, provider: Provider) -> None:
+    """Bring a claimed job as far as its provider does, whatever happens on the way."""
     with Lease(claim) as lease:
         try:
             _run(claim, provider, lease)
         except Canceled:
             _hand_back(claim)
+        except Postponed as error:
+            lifecycle.postpone(claim, until=error.until, reason=error.reason)
         except EngineDied as error:
             log.warning("The render process of job %s ended: %s", claim.job_id, error)
             lifecycle.lose(claim, reason="The render process ended.", at_most=CRASHES_AT_MOST)
@@ -51,13 +74,12 @@ def run_next(provider: Provider) -> bool:
             _fail_unexpectedly(claim, error)
         finally:
             shutil.rmtree(media.work_folder(claim.job_id, claim.attempt), ignore_errors=True)
-    return True
 
 
 def _run(claim: Claim, provider: Provider, lease: "Lease") -> None:
     media.drop_work(claim.job_id)
     media.drop_other_results(claim.job_id)
-    job = Job.objects.select_related("team", "key", "person").get(pk=claim.job_id)
+    job = Job.objects.select_related("team", "key", "person", "connection").get(pk=claim.job_id)
     state = FormState.from_json(job.form_state)
     folder = media.work_folder(job.pk, claim.attempt)
     lease.progress("fetch", 0.0)
@@ -75,8 +97,16 @@ def _run(claim: Claim, provider: Provider, lease: "Lease") -> None:
         folder=folder,
         on_progress=lease.progress,
         is_canceled=lease.is_over,
+        addresses=media.outside_addresses(job) if job.connection else {},
+        callback=_callback(job),
     )
     _conclude(claim, provider.run(context))
+
+
+def _callback(job: Job) -> str:
+    if job.connection is None or not job.connection.callback_base:
+        return ""
+    return f"{job.connection.callback_base}/webhooks/provider/{job.callback_token}"
 
 
 def _settle_price(claim: Claim, state: FormState, seconds: dict[str, float]) -> None:
@@ -96,29 +126,55 @@ def _conclude(claim: Claim, outcome: Outcome) -> None:
     if isinstance(outcome, Failed):
         raise JobFailure(outcome.code, outcome.sentence)
     if isinstance(outcome, Accepted):
-        raise NotImplementedError("No provider of this version hands jobs on.")
-    _publish(claim, outcome)
+        soon = timezone.now() + timedelta(seconds=FIRST_QUESTION * random.uniform(1, 2))  # noqa: S311
+        lifecycle.hand_off(claim, external_id=outcome.external_id, ask_at=soon)
+        return
+    report = outcome.report
+    made = Made(
+        file=outcome.file,
+        seconds=report.seconds,
+        width=report.width,
+        height=report.height,
+        seed=report.seed,
+        timings=report.timings,
+        warnings=report.warnings,
+    )
+    publish(claim, made)
 
 
-def _publish(claim: Claim, done: Done) -> None:
+@dataclass(frozen=True)
+class Made:
+    """A finished video in a temporary file, and what is known of it."""
+
+    file: Path
+    seconds: float
+    width: int
+    height: int
+    seed: int | None
+    timings: dict[str, int] | None
+    warnings: list[str]
+    execution_ms: int | None = None
+
+
+def publish(claim: Claim, made: Made) -> None:
     """Store the file, then end the job. A worker that was fenced out meanwhile removes its file again."""
-    stored = media.store_result(claim.job_id, claim.attempt, done.file)
+    stored = media.store_result(claim.job_id, claim.attempt, made.file)
     token = secrets.token_urlsafe(24)
-    report = done.report
     published = lifecycle.succeed(
         claim,
-        lifecycle.Result(
+        Result(
             file=stored.name,
             url=f"{settings.SITE_URL}/files/{claim.job_id}/{token}.mp4",
             token=token,
             sha256=stored.sha256,
             bytes=stored.bytes,
-            seconds=report.seconds,
-            width=report.width,
-            height=report.height,
-            seed=report.seed,
-            timings=report.timings,
-            warnings=report.warnings,
+            seconds=made.seconds,
+            width=made.width,
+            height=made.height,
+            seed=made.seed,
+            timings=made.timings,
+            warnings=made.warnings,
+            execution_ms=made.execution_ms,
         ),
     )
     if published:

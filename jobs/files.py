@@ -19,6 +19,7 @@ from django.utils import timezone
 from django.utils.http import http_date
 from django.views.decorators.http import require_safe
 
+from jobs import media
 from jobs.models import Job, State
 
 CHUNK = 256 * 1024
@@ -39,6 +40,20 @@ def result_file(request: HttpRequest, job_id: uuid.UUID, signature: str) -> Http
     if job.finished_at:
         response["Last-Modified"] = http_date(job.finished_at.timestamp())
     return response
+
+
+@require_safe
+def input_file(request: HttpRequest, token: str) -> HttpResponseBase:
+    """Serve an upload to the server that makes its job. Never shown in a browser: it is somebody's raw file."""
+    upload = media.signed_upload(token)
+    if upload is None or not default_storage.exists(upload.file):
+        raise Http404
+    return FileResponse(
+        default_storage.open(upload.file),
+        as_attachment=True,
+        filename=f"{upload.pk}.{upload.format}",
+        content_type="application/octet-stream",
+    )
 
 
 def serve(request: HttpRequest, file: BinaryIO, *, etag: str) -> HttpResponseBase:

@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from accounts.models import Team, User
 from jobs import form_state, media
 from jobs.catalog.base import FieldSpec, ModelSpec
+from jobs.engine.errors import InputError
 from jobs.form_state import FormState, Invalid, upload_id
 from jobs.models import Upload
 from jobs.problems import FieldProblem
@@ -115,8 +116,8 @@ class GenerateForm:
         }
         try:
             known = media.own_inputs(self.team, FormState(self.spec.slug, {**values, **given}))
-        except Invalid:
-            known = {}
+        except (Invalid, InputError):
+            known = {}  # submitting will say what is wrong with it
         lengths = {name: item.seconds for name, item in known.items() if item.seconds is not None}
         missing = dict.fromkeys(self.spec.timed_fields, NOT_YET)
         return quote(FormState(self.spec.slug, {**missing, **values, **given}), lengths)

@@ -4,71 +4,36 @@ A verb whose UPDATE matches no row changes nothing and says so: somebody else wo
 """
 
 import uuid
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import Case, F, Q, Value, When
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from accounts import ledger
 from accounts.ledger import Source
 from jobs import outbox
-from jobs.models import Job, JobEvent, State, WebhookDelivery
+from jobs.models import Connection, Job, JobEvent, State, WebhookDelivery
 from jobs.models.jobs import ACTIVE_STATES
+from jobs.verbs import (
+    CANCEL,
+    CLAIM,
+    FAIL,
+    HAND_OFF,
+    POSTPONE,
+    PRICE,
+    RELEASE,
+    REQUEUE,
+    SUCCEED,
+    Claim,
+    Result,
+    Verb,
+)
 
 MAX_LOST_ATTEMPTS = 3
-
-
-@dataclass(frozen=True)
-class Verb:
-    name: str
-    sources: tuple[State, ...]
-    target: State
-
-
-CLAIM = Verb("claim", (State.QUEUED,), State.RUNNING)
-PRICE = Verb("price", (State.RUNNING,), State.RUNNING)
-HAND_OFF = Verb("hand_off", (State.RUNNING,), State.WAITING)
-SUCCEED = Verb("succeed", (State.RUNNING, State.WAITING), State.COMPLETED)
-FAIL = Verb("fail", ACTIVE_STATES, State.FAILED)
-CANCEL = Verb("cancel", ACTIVE_STATES, State.CANCELED)
-REQUEUE = Verb("requeue", (State.RUNNING,), State.QUEUED)
-RELEASE = Verb("release", (State.RUNNING,), State.QUEUED)
-
-VERBS = (CLAIM, PRICE, HAND_OFF, SUCCEED, FAIL, CANCEL, REQUEUE, RELEASE)
-
-
-@dataclass(frozen=True)
-class Claim:
-    """A worker's hold on a job. Every write of that worker carries the attempt, so a late one is fenced out."""
-
-    job_id: uuid.UUID
-    attempt: int
-
-    @property
-    def guard(self) -> Q:
-        return Q(attempt=self.attempt)
-
-
-@dataclass(frozen=True)
-class Result:
-    """What a finished render left: where it lies in the storage and what it is."""
-
-    file: str
-    url: str
-    token: str
-    sha256: str
-    bytes: int
-    seconds: float
-    width: int
-    height: int
-    seed: int
-    timings: dict[str, int]
-    warnings: list[str]
 
 
 def begin(job: Job) -> None:
@@ -79,24 +44,103 @@ def begin(job: Job) -> None:
 
 
 def claim_next() -> Claim | None:
-    """Take the job that is next in line, or None when nobody waits."""
-    for job_id in (
-        Job.objects.filter(state=State.QUEUED).order_by("created_at").values_list("pk", flat=True)[:20]
-    ):
+    """Take the job that is next in line for this machine's engine, or None when nobody waits."""
+    line = Job.objects.filter(state=State.QUEUED, connection=None).order_by("created_at")
+    for job_id in line.values_list("pk", flat=True)[:20]:
         with transaction.atomic():
-            job = _move(
-                job_id,
-                CLAIM,
-                attempt=F("attempt") + 1,
-                lease_until=_lease_end(),
-                started_at=timezone.now(),
-                stage="",
-                progress=0,
-            )
-            if job:
-                outbox.keep(job)
-                return Claim(job.pk, job.attempt)
+            if claim := _claim(job_id):
+                return claim
     return None
+
+
+def claim_for(connection: Connection) -> Claim | None:
+    """Take the job that is next in line for this connection; None when nobody waits or it is busy."""
+    now = timezone.now()
+    with transaction.atomic():
+        # The connection's row is the lock: two workers that counted at once would exceed `concurrency`.
+        Connection.objects.select_for_update().get(pk=connection.pk)
+        jobs = Job.objects.filter(connection=connection)
+        if jobs.filter(state__in=(State.RUNNING, State.WAITING)).count() >= connection.concurrency:
+            return None
+        line = jobs.filter(Q(not_before=None) | Q(not_before__lte=now), state=State.QUEUED)
+        job_id = line.order_by("created_at").values_list("pk", flat=True).first()
+        return _claim(job_id) if job_id else None
+
+
+def _claim(job_id: uuid.UUID) -> Claim | None:
+    job = _move(
+        job_id,
+        CLAIM,
+        attempt=F("attempt") + 1,
+        lease_until=_lease_end(),
+        started_at=timezone.now(),
+        stage="",
+        progress=0,
+    )
+    if job is None:
+        return None
+    outbox.keep(job)
+    return Claim(job.pk, job.attempt)
+
+
+def hand_off(claim: Claim, *, external_id: str, ask_at: datetime) -> bool:
+    """Another server has accepted the job: it waits for that server's word, and is asked for from `ask_at` on."""
+    with transaction.atomic():
+        job = _move(
+            claim.job_id,
+            HAND_OFF,
+            guard=claim.guard,
+            reason=external_id,
+            external_id=external_id,
+            # Its webhook may have come before its answer to the submit.
+            next_poll_at=Case(
+                When(remote_document__isnull=True, then=Value(ask_at)), default=Value(timezone.now())
+            ),
+            lease_until=None,
+            stage="elsewhere",
+        )
+    return job is not None
+
+
+def postpone(claim: Claim, *, until: datetime, reason: str) -> bool:
+    """Back in line until `until`: the other server cannot take the job now. Does not count as lost."""
+    with transaction.atomic():
+        job = _move(
+            claim.job_id,
+            POSTPONE,
+            guard=claim.guard,
+            reason=reason,
+            not_before=until,
+            lease_until=None,
+            stage="",
+        )
+        if job:
+            outbox.promise(job, due_at=until)
+    return job is not None
+
+
+def note_send(claim: Claim, *, sent: bool = True) -> bool:
+    """Count a send before it leaves, so that a worker that dies in it is known to have sent.
+
+    `sent` False takes it back. False: the job is not this worker's any more, and must not be sent.
+    """
+    live = Job.objects.filter(claim.guard, pk=claim.job_id, state=State.RUNNING)
+    return bool(live.update(sends=F("sends") + (1 if sent else -1)))
+
+
+def note_remote_end(job_id: uuid.UUID, document: dict[str, Any]) -> bool:
+    """Keep the other server's first terminal word, from whichever way it came; later ones change nothing."""
+    unended = Job.objects.filter(pk=job_id, state__in=ACTIVE_STATES, remote_document__isnull=True)
+    same = Q(external_id="") | Q(external_id=document["id"])
+    now = timezone.now()
+    return bool(unended.filter(same).update(remote_document=document, remote_ended_at=now, next_poll_at=now))
+
+
+def note_remote_progress(job_id: uuid.UUID, percent: int) -> bool:
+    """Show how far the other server is."""
+    waiting = Job.objects.filter(pk=job_id, state=State.WAITING, progress__lt=percent)
+    changes = {"progress": percent, "version": F("version") + 1, "changed_at": timezone.now()}
+    return bool(waiting.update(**changes))
 
 
 def heartbeat(claim: Claim, *, stage: str = "", percent: int = 0) -> bool:
@@ -148,7 +192,7 @@ def succeed(claim: Claim, result: Result) -> bool:
             output_seconds=result.seconds,
             width=result.width,
             height=result.height,
-            seed=result.seed,
+            seed=F("seed") if result.seed is None else result.seed,
             timings=result.timings,
             warnings=result.warnings,
             charged=F("reserved"),
@@ -161,7 +205,10 @@ def succeed(claim: Claim, result: Result) -> bool:
         if job is None:
             return False
         elapsed = now - (job.started_at or job.created_at)
-        Job.objects.filter(pk=job.pk).update(execution_ms=round(elapsed.total_seconds() * 1000))
+        measured = round(elapsed.total_seconds() * 1000)
+        Job.objects.filter(pk=job.pk).update(
+            execution_ms=measured if result.execution_ms is None else result.execution_ms
+        )
         ledger.charge(
             team=job.team, kind=job.purse, amount=job.reserved, reference=f"job:{job.pk}", source=_source(job)
         )

@@ -15,6 +15,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from django.conf import settings
+from django.core import signing
 from django.core.files import File
 from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import UploadedFile
@@ -53,7 +54,11 @@ class OwnFile:
 
 
 def limits_for(kind: str) -> Limits:
-    most = {"image": settings.MEDIA_MAX_IMAGE_BYTES, "audio": settings.MEDIA_MAX_AUDIO_BYTES}[kind]
+    most = {
+        "image": settings.MEDIA_MAX_IMAGE_BYTES,
+        "audio": settings.MEDIA_MAX_AUDIO_BYTES,
+        "video": settings.RESULT_MAX_BYTES,
+    }[kind]
     return Limits(bytes=most, seconds=float(settings.OUTPUT_MAX_SECONDS))
 
 
@@ -110,7 +115,7 @@ def own_inputs(team: Team, form_state: FormState) -> dict[str, OwnFile]:
                 raise Invalid([FieldProblem(path, "upload_not_found", sentence % {"field": path})])
             found[field.name] = OwnFile(upload.name, upload.seconds)
         elif sample := _sample(value):
-            found[field.name] = OwnFile(sample.name, _probe(sample, field.kind).seconds)
+            found[field.name] = OwnFile(sample.name, probe_file(sample, field.kind).seconds)
     return found
 
 
@@ -143,13 +148,41 @@ def gather(job: Job, folder: Path) -> Inputs:
             continue
         try:
             path = _bring(job.team, value, field.kind, folder / field.name)
-            found = _probe(path, field.kind)
+            found = probe_file(path, field.kind)
         except (InputError, outbound.OutboundError) as error:
             raise JobFailure(error.code, f"{field.name}: {error.sentence}") from error
         inputs.paths[field.name] = path
         if found.seconds is not None:
             inputs.seconds[field.name] = found.seconds
     return inputs
+
+
+INPUT_SALT = "jobs.media.input"
+
+
+def outside_addresses(job: Job) -> dict[str, str]:
+    """Where another server fetches this job's inputs: the original addresses, and signed ones for our uploads."""
+    state = FormState.from_json(job.form_state)
+    base = (job.connection.callback_base if job.connection else "") or settings.SITE_URL
+    found = {}
+    for field in state.spec.media_fields:
+        value = state.values.get(field.name)
+        if value is None:
+            continue
+        upload = _upload(job.team, value, field.kind) if upload_id(value) else None
+        found[field.name] = (
+            f"{base}/inputs/{signing.dumps(str(upload.pk), salt=INPUT_SALT)}" if upload else value
+        )
+    return found
+
+
+def signed_upload(token: str) -> Upload | None:
+    """The upload that a signed address names, for as long as a job may last."""
+    try:
+        found = signing.loads(token, salt=INPUT_SALT, max_age=settings.JOB_DEADLINE_SECONDS)
+    except signing.BadSignature:
+        return None
+    return Upload.objects.filter(pk=found).first()
 
 
 @dataclass(frozen=True)
@@ -253,7 +286,8 @@ def _sample(value: str) -> Path | None:
     return find() if find else None
 
 
-def _probe(path: Path, kind: str) -> Probe:
+def probe_file(path: Path, kind: str) -> Probe:
+    """What this file is, within the site's limits. Raises InputError."""
     return probe(path, kind=kind, limits=limits_for(kind))
 
 

@@ -1,7 +1,8 @@
 """Nudges to workers. A lost one costs time and nothing else: the sweeper sends again what is due."""
 
 import logging
-from datetime import timedelta
+import uuid
+from datetime import datetime, timedelta
 
 from django.db import transaction
 from django.db.models import QuerySet
@@ -17,12 +18,15 @@ log = logging.getLogger(__name__)
 # the line is, and a broker that was down for an hour is not flooded.
 RESEND_AT_MOST = 8
 RESEND_AFTER = timedelta(seconds=30)
+NUDGE_LASTS = 600.0  # seconds; what was not taken by then has been sent again
 
 
-def promise(job: Job) -> None:
-    """Write the job's outbox row in the caller's transaction and nudge a worker after its commit."""
-    Outbox.objects.update_or_create(job=job, defaults={"due_at": timezone.now() + RESEND_AFTER})
-    transaction.on_commit(nudge_render)
+def promise(job: Job, *, due_at: datetime | None = None) -> None:
+    """Write the job's outbox row in the caller's transaction and nudge a worker after its commit, or at `due_at`."""
+    again = due_at or timezone.now() + RESEND_AFTER
+    Outbox.objects.update_or_create(job=job, defaults={"due_at": again})
+    if due_at is None:
+        transaction.on_commit(nudge_send if job.connection_id else nudge_render)
 
 
 def keep(job: Job) -> None:
@@ -41,10 +45,10 @@ def resend_all() -> int:
 
 
 def _resend(rows: QuerySet[Outbox]) -> int:
-    chosen = list(rows.order_by("due_at").values_list("pk", flat=True)[:RESEND_AT_MOST])
-    Outbox.objects.filter(pk__in=chosen).update(due_at=timezone.now() + RESEND_AFTER)
-    for _nudge in chosen:
-        nudge_render()
+    chosen = list(rows.order_by("due_at").select_related("job")[:RESEND_AT_MOST])
+    Outbox.objects.filter(pk__in=[row.pk for row in chosen]).update(due_at=timezone.now() + RESEND_AFTER)
+    for row in chosen:
+        nudge_send() if row.job.connection_id else nudge_render()
     return len(chosen)
 
 
@@ -52,13 +56,21 @@ def nudge_render() -> None:
     _send("jobs.tasks.run_next")
 
 
+def nudge_send() -> None:
+    _send("jobs.tasks.send_due")
+
+
+def nudge_attend(job_id: uuid.UUID) -> None:
+    _send("jobs.tasks.attend", str(job_id))
+
+
 def nudge_deliver() -> None:
     _send("jobs.tasks.deliver_due")
 
 
-def _send(task: str) -> None:
+def _send(task: str, *words: str) -> None:
     try:
-        app.send_task(task, retry=False, ignore_result=True)
+        app.send_task(task, words, retry=False, ignore_result=True, expires=NUDGE_LASTS)
     except (OperationalError, OSError) as error:
         # The row is the truth: what could not be sent is left to the sweeper.
         log.warning("The broker took no nudge for %s: %s", task, error)

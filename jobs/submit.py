@@ -14,7 +14,7 @@ from accounts import access, ledger
 from accounts.access import Actor
 from accounts.models import ApiKey, Team
 from accounts.models.ledger import PurseKind
-from jobs import lifecycle, media
+from jobs import connections, idempotency, lifecycle, media
 from jobs.catalog.pricing import MINIMUM_SECONDS, billed_seconds, credits_for
 from jobs.form_state import FormState
 from jobs.models import Job
@@ -47,10 +47,20 @@ def check_webhook(url: str) -> str:
         raise Invalid([FieldProblem("webhook", error.code, f"webhook: {error.sentence}")]) from None
 
 
-def submit(*, team: Team, actor: Actor, form_state: FormState, webhook: str = "") -> Job:
+def submit(
+    *,
+    team: Team,
+    actor: Actor,
+    form_state: FormState,
+    webhook: str = "",
+    provider: str = "",
+    name: idempotency.Name | None = None,
+) -> Job:
     """Accept a request: reserve its credits and write the job and its outbox row, all in one transaction.
 
-    Raises NotEnoughCredits or Invalid, with nothing changed, and PermissionDenied.
+    `provider` names who makes it, "" for the most preferred. `name` is the request's idempotency key: a repeat
+    returns the job that is there. Raises NotEnoughCredits or Invalid, with nothing changed, KeyReused and
+    PermissionDenied.
     """
     access.require(actor, "jobs.submit", team)
     webhook = check_webhook(webhook) if webhook else ""
@@ -58,6 +68,7 @@ def submit(*, team: Team, actor: Actor, form_state: FormState, webhook: str = ""
     lengths = {name: item.seconds for name, item in inputs.items() if item.seconds is not None}
     price = quote(form_state, lengths)
     refuse_too_long(price.seconds)
+    connection = connections.choose(team, form_state, provider)
     by_key = isinstance(actor, ApiKey)
     job = Job(
         team=team,
@@ -67,6 +78,8 @@ def submit(*, team: Team, actor: Actor, form_state: FormState, webhook: str = ""
         form_state=form_state.to_json(label=media.label(form_state, inputs)),
         fingerprint=form_state.fingerprint,
         webhook=webhook,
+        connection=connection,
+        callback_token=secrets.token_urlsafe(24) if connection else None,
         purse=PurseKind.API if by_key else PurseKind.USER,
         reserved=price.credits,
         billed_seconds=price.seconds if price.exact else None,
@@ -74,6 +87,8 @@ def submit(*, team: Team, actor: Actor, form_state: FormState, webhook: str = ""
         deadline=timezone.now() + timedelta(seconds=settings.JOB_DEADLINE_SECONDS),
     )
     with transaction.atomic():
+        if name and (earlier := idempotency.claim(name, team=team, job=job)):
+            return earlier
         ledger.reserve(
             team=team,
             kind=job.purse,

@@ -1,12 +1,13 @@
 """Celery's doors: each calls one service."""
 
 import functools
+import uuid
 from typing import Any
 
 from celery.signals import worker_ready, worker_shutting_down
 from django.core.management import call_command
 
-from jobs import execute, lifecycle, media, outbox
+from jobs import execute, idempotency, lifecycle, media, outbox, remote
 from jobs.providers.embedded import EmbeddedProvider
 from jobs.webhooks import deliver
 from lipsyncweb.celery import app
@@ -25,6 +26,21 @@ def run_next() -> None:
 
 
 @app.task
+def send_due() -> None:
+    remote.send_due()
+
+
+@app.task
+def poll_providers() -> None:
+    remote.poll_due()
+
+
+@app.task
+def attend(job_id: str) -> None:
+    remote.attend(uuid.UUID(job_id))
+
+
+@app.task
 def deliver_due() -> None:
     deliver.deliver_due()
 
@@ -39,6 +55,7 @@ def sweep() -> None:
 @app.task
 def expire() -> None:
     media.expire()
+    idempotency.expire()
 
 
 @app.task

@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import json
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from django.conf import settings
@@ -26,3 +27,13 @@ def unseal(sealed: str) -> str:
         raise ValueError(
             "A stored secret fits none of ENCRYPTION_KEYS; add the key that wrote it."
         ) from error
+
+
+def seal_list(texts: list[str]) -> str:
+    """Encrypt several secrets as one; nothing for none."""
+    return seal(json.dumps(texts)) if texts else ""
+
+
+def unseal_list(sealed: str) -> list[str]:
+    found: list[str] = json.loads(unseal(sealed)) if sealed else []
+    return found

@@ -199,6 +199,15 @@ MEDIA_FETCH_SECONDS = env.int("MEDIA_FETCH_SECONDS", default=120)
 OUTPUT_MAX_SECONDS = env.int("OUTPUT_MAX_SECONDS", default=600)
 RESULT_DAYS = env.int("RESULT_DAYS", default=30)
 
+# --- providers ----------------------------------------------------------------------------------
+# Whether this machine's own engine makes videos, and how it ranks among connections (smallest first).
+EMBEDDED_ENGINE = env.bool("EMBEDDED_ENGINE", default=True)
+EMBEDDED_PREFERENCE = env.int("EMBEDDED_PREFERENCE", default=100)
+PROVIDER_TIMEOUT_SECONDS = env.int("PROVIDER_TIMEOUT_SECONDS", default=30)
+RESULT_MAX_BYTES = env.int("RESULT_MAX_BYTES", default=2_000_000_000)
+# How long a finished result that cannot be fetched is tried for.
+RESULT_FETCH_GIVE_UP_SECONDS = env.int("RESULT_FETCH_GIVE_UP_SECONDS", default=900)
+
 # --- billing ------------------------------------------------------------------------------------
 BILL_EXTENDED_VIDEO_BY = env.str("BILL_EXTENDED_VIDEO_BY", default="output")
 if BILL_EXTENDED_VIDEO_BY not in ("output", "source"):

@@ -7,7 +7,8 @@ from django.views.decorators.http import require_safe
 
 from jobs import samples
 from jobs.api.site import api
-from jobs.files import result_file
+from jobs.files import input_file, result_file
+from jobs.webhooks.inbound import provider_webhook
 
 
 @require_safe
@@ -26,6 +27,8 @@ urlpatterns = [
     path("accounts/", include("allauth.urls")),
     path("api/v1/", api.urls),
     path("files/<uuid:job_id>/<str:signature>.mp4", result_file, name="file"),
+    path("inputs/<str:token>", input_file, name="input"),
+    path("webhooks/provider/<str:token>", provider_webhook, name="provider_webhook"),
     path("samples/portrait.png", sample_portrait, name="sample_portrait"),
     path("samples/speech.wav", sample_speech, name="sample_speech"),
     path("i18n/", include("django.conf.urls.i18n")),

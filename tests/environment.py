@@ -8,7 +8,16 @@ from pathlib import Path
 FOLDER = Path(tempfile.mkdtemp(prefix="lipsyncweb-tests-"))
 (FOLDER / "static").mkdir()  # whitenoise warns when there is none
 os.environ["DATA_DIR"] = str(FOLDER)
-for name in ("LIPSYNCWEB_MODE", "SITE_URL", "PORT", "BROKER_URL", "SECRET_KEY", "DEBUG", "CACHE_URL", "EMAIL_URL"):
+for name in (
+    "LIPSYNCWEB_MODE",
+    "SITE_URL",
+    "PORT",
+    "BROKER_URL",
+    "SECRET_KEY",
+    "DEBUG",
+    "CACHE_URL",
+    "EMAIL_URL",
+):
     os.environ.pop(name, None)
 
 

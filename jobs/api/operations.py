@@ -11,7 +11,7 @@ from ninja.security import HttpBearer
 
 from accounts import access, keys
 from accounts.models import ApiKey
-from jobs import catalog, form_state, queries, submit, wire
+from jobs import catalog, form_state, idempotency, queries, submit, wire
 from jobs.api import schema
 from jobs.api.body import read_object
 from jobs.api.errors import ApiError
@@ -19,7 +19,7 @@ from jobs.catalog import ModelSpec
 from jobs.models import Job
 from jobs.problems import FieldProblem, Invalid
 
-TOP_LEVEL = ("formState", "webhook")
+TOP_LEVEL = ("formState", "webhook", "provider")
 
 
 class KeyAuth(HttpBearer):
@@ -43,7 +43,14 @@ def _submit_operation(spec: ModelSpec) -> Callable[[HttpRequest], JsonResponse]:
         key: ApiKey = request.auth  # type: ignore[attr-defined]
         _refuse_unknown_keys(body)
         state = form_state.build(spec, body.get("formState"), source="api")
-        job = submit.submit(team=key.team, actor=key, form_state=state, webhook=_webhook(body))
+        job = submit.submit(
+            team=key.team,
+            actor=key,
+            form_state=state,
+            webhook=_text(body, "webhook"),
+            provider=_text(body, "provider"),
+            name=_name(request, body),
+        )
         return JsonResponse(wire.submitted_document(job))
 
     return operation
@@ -69,11 +76,19 @@ def _refuse_unknown_keys(body: dict[str, Any]) -> None:
         raise Invalid(problems)
 
 
-def _webhook(body: dict[str, Any]) -> str:
-    webhook = body.get("webhook") or ""
-    if not isinstance(webhook, str):
-        raise Invalid([FieldProblem("webhook", "wrong_type", _("webhook must be a string."))])
-    return webhook
+def _text(body: dict[str, Any], name: str) -> str:
+    """An optional top-level string; null and "" count as absent."""
+    found = body.get(name) or ""
+    if not isinstance(found, str):
+        raise Invalid([FieldProblem(name, "wrong_type", _("%(name)s must be a string.") % {"name": name})])
+    return found
+
+
+def _name(request: HttpRequest, body: dict[str, Any]) -> idempotency.Name | None:
+    key = request.headers.get("Idempotency-Key")
+    return (
+        None if key is None else idempotency.Name.of(key, scope=f"{request.method} {request.path}", body=body)
+    )
 
 
 for _spec in catalog.MODELS.values():

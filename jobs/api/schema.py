@@ -75,11 +75,23 @@ def submit_operation(spec: ModelSpec) -> dict[str, Any]:
                 "format": "uri",
                 "description": "Called when the job ends.",
             },
+            "provider": {
+                "type": ["string", "null"],
+                "description": "Who makes it: embedded, or a connection's name. Absent: the most preferred.",
+            },
             "formState": spec.parameters.model_json_schema(),
         },
     }
+    key = {
+        "name": "Idempotency-Key",
+        "in": "header",
+        "required": False,
+        "description": "1 to 255 printable characters, kept for 24 hours: the same request again, the same job.",
+        "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+    }
     return {
         "description": str(spec.summary),
+        "parameters": [key],
         "requestBody": {"required": True, "content": _json(body)},
         "responses": _responses(SUBMITTED, 400, 401, 402, 403, 413, 415, 422),
     }

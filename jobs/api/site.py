@@ -11,7 +11,8 @@ from ninja.errors import AuthenticationError
 from accounts.ledger import NotEnoughCredits
 from jobs.api.errors import ApiError, answer, answer_status
 from jobs.api.operations import router
-from jobs.problems import Invalid
+from jobs.idempotency import KeyReused
+from jobs.problems import FieldProblem, Invalid
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +40,12 @@ def _invalid(request: HttpRequest, error: Invalid) -> HttpResponse:
 @api.exception_handler(NotEnoughCredits)
 def _too_few(request: HttpRequest, error: NotEnoughCredits) -> HttpResponse:
     return answer(402, error.code, error.sentence)
+
+
+@api.exception_handler(KeyReused)
+def _reused(request: HttpRequest, error: KeyReused) -> HttpResponse:
+    field = FieldProblem("Idempotency-Key", error.code, error.sentence)
+    return answer(422, error.code, error.sentence, fields=[field])
 
 
 @api.exception_handler(AuthenticationError)

@@ -1,7 +1,19 @@
-"""Jobs and what surrounds them. Dependencies point one way: media, jobs <- events, outbox, deliveries."""
+"""Jobs and what surrounds them. Dependencies point one way: media, providers <- jobs <- events, outbox, deliveries."""
 
 from jobs.models.deliveries import DeliveryAttempt, WebhookDelivery
-from jobs.models.jobs import Job, JobEvent, Outbox, State
+from jobs.models.jobs import IdempotencyKey, Job, JobEvent, Outbox, State
 from jobs.models.media import Upload
+from jobs.models.providers import Connection, InboundWebhook
 
-__all__ = ["DeliveryAttempt", "Job", "JobEvent", "Outbox", "State", "Upload", "WebhookDelivery"]
+__all__ = [
+    "Connection",
+    "DeliveryAttempt",
+    "IdempotencyKey",
+    "InboundWebhook",
+    "Job",
+    "JobEvent",
+    "Outbox",
+    "State",
+    "Upload",
+    "WebhookDelivery",
+]

@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import ApiKey, Team
 from accounts.models.ledger import PurseKind
+from jobs.models.providers import Connection
 
 
 class State(models.TextChoices):
@@ -39,6 +40,19 @@ class Job(models.Model):
     form_state = models.JSONField()
     fingerprint = models.CharField(max_length=64)
     webhook = models.TextField(blank=True)
+
+    # Who makes it: a connection, or nobody but this machine's own engine.
+    connection = models.ForeignKey(Connection, null=True, on_delete=models.PROTECT, related_name="jobs")
+    external_id = models.CharField(max_length=100, blank=True)
+    # The last part of the address that the other server calls: ours to guess and nobody else's.
+    callback_token = models.CharField(max_length=64, null=True, unique=True)
+    # The other server's last word, once it is one: the first terminal document stays.
+    remote_document = models.JSONField(null=True)
+    remote_ended_at = models.DateTimeField(null=True)
+    sends = models.PositiveSmallIntegerField(default=0)  # how often it may have reached the other server
+    not_before = models.DateTimeField(null=True)  # waits in line until then
+    next_poll_at = models.DateTimeField(null=True)
+    asked_at = models.DateTimeField(null=True)
 
     state = models.CharField(max_length=10, choices=State.choices, default=State.QUEUED)
     # Written by the same UPDATE as `state`, so that the event row can name the state that was left.
@@ -98,6 +112,8 @@ class Job(models.Model):
                 name="job_deadlines",
                 condition=models.Q(state__in=["queued", "running", "waiting"]),
             ),
+            # Jobs of one connection: those in line, those that wait and are due to be asked for.
+            models.Index(fields=["connection", "state", "next_poll_at"], name="job_by_connection"),
             # Expiry of results.
             models.Index(fields=["expires_at"], name="job_expiry", condition=~models.Q(output_file="")),
         ]
@@ -145,6 +161,30 @@ class JobEvent(models.Model):
 
     def __str__(self) -> str:
         return f"{self.verb}: {self.old} -> {self.new}"
+
+
+class IdempotencyKey(models.Model):
+    """A submit that was named by its client: the same name again is answered with the same job."""
+
+    team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="+")
+    scope = models.CharField(max_length=100)  # method and path
+    key = models.CharField(max_length=255)
+    fingerprint = models.CharField(max_length=64)
+    job = models.OneToOneField(Job, on_delete=models.CASCADE, related_name="idempotency_key")
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [
+            # The insert that a racer waits for.
+            models.UniqueConstraint(fields=["team", "scope", "key"], name="idempotency_once"),
+        ]
+        indexes = [
+            # Expiry.
+            models.Index(fields=["created_at"], name="idempotency_by_age"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.scope} {self.key}"
 
 
 class Outbox(models.Model):

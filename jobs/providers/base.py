@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -24,6 +24,9 @@ class RunContext:
     folder: Path  # for temporary files; removed afterwards
     on_progress: OnProgress
     is_canceled: IsCanceled
+    # For a provider elsewhere: where it fetches the media, by field, and whom it calls at the end ("" for nobody).
+    addresses: Mapping[str, str] = field(default_factory=dict)
+    callback: str = ""
 
 
 @dataclass(frozen=True)

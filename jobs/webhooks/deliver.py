@@ -1,12 +1,11 @@
 """Webhooks out: at least once, from rows, by a schedule; every attempt is kept."""
 
-import email.utils
 import json
 import random
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import transaction
@@ -99,7 +98,7 @@ def _post(delivery: WebhookDelivery) -> Attempted:
         error=f"The receiver redirects to {answer.location}." if answer.location else "",
         answer=_readable(answer.body),
         duration_ms=_since(began),
-        retry_after=_retry_after(answer.headers.get("retry-after", "")),
+        retry_after=outbound.retry_after(answer.headers),
     )
 
 
@@ -127,21 +126,8 @@ def _next(attempts: int, tried: Attempted, now: datetime) -> tuple[str, datetime
     if tried.status == GONE or attempts > len(RETRY_AFTER):
         return DeliveryState.EXHAUSTED, now
     wait = RETRY_AFTER[attempts - 1] * random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311
-    return DeliveryState.DUE, now + max(wait, tried.retry_after or timedelta())
-
-
-def _retry_after(header: str) -> timedelta | None:
-    """A Retry-After header, in seconds or as a date; None when there is none that can be read."""
-    header = header.strip()
-    if header.isascii() and header.isdigit():
-        wait = timedelta(seconds=min(int(header[:9]), LONGEST_RETRY_AFTER.total_seconds()))
-    else:
-        try:
-            at = email.utils.parsedate_to_datetime(header)
-        except (TypeError, ValueError, IndexError):
-            return None
-        wait = (at if at.tzinfo else at.replace(tzinfo=UTC)) - timezone.now()
-    return min(max(wait, timedelta()), LONGEST_RETRY_AFTER)
+    asked = min(tried.retry_after or timedelta(), LONGEST_RETRY_AFTER)
+    return DeliveryState.DUE, now + max(wait, asked)
 
 
 def _readable(body: bytes) -> str:

@@ -27,6 +27,7 @@ from urllib3.exceptions import HTTPError
 from urllib3.util import parse_url
 
 from lipsyncweb.http.addresses import Address, is_loopback, is_public
+from lipsyncweb.http.retry import retry_after
 from lipsyncweb.http.rules import (
     FetchFailed,
     OutboundError,
@@ -54,6 +55,7 @@ __all__ = [
     "get",
     "policy_from_settings",
     "post",
+    "retry_after",
 ]
 
 CHUNK = 64 * 1024
@@ -120,16 +122,13 @@ class Client:
         seconds: float,
         read_bytes: int,
     ) -> Answer:
-        with _Deadline(seconds) as deadline, self._send(method, url, body, headers, deadline) as response:
-            content = b""
-            for chunk in _chunks(response, read_bytes, deadline):
-                content += chunk
-            return Answer(
-                status=response.status_code,
-                headers={name.lower(): value for name, value in response.headers.items()},
-                body=content,
-                location=response.headers.get("Location", "") if 300 <= response.status_code < 400 else "",
-            )
+        with _Deadline(seconds) as deadline:
+            try:
+                with self._send(method, url, body, headers, deadline) as response:
+                    return _answer(response, read_bytes, deadline)
+            except OutboundError as error:
+                error.sent = deadline.connected
+                raise
 
     def _send(
         self, method: str, url: str, body: bytes, headers: Mapping[str, str], deadline: "_Deadline"
@@ -159,6 +158,7 @@ class Client:
                 failure = error
                 continue
             deadline.watch(connected)
+            deadline.connected = True
             return connected
         raise failure
 
@@ -174,9 +174,22 @@ class Client:
         home = self._policy.loopback and (literal is not None or name == "localhost")
         for address in addresses:
             public = is_public(address) and name != "localhost"
-            if not public and not (home and is_loopback(address)):
+            trusted = self._policy.trusts(name, port)
+            if not public and not trusted and not (home and is_loopback(address)):
                 raise refused(name)
         return addresses
+
+
+def _answer(response: requests.Response, read_bytes: int, deadline: "_Deadline") -> Answer:
+    content = b""
+    for chunk in _chunks(response, read_bytes, deadline):
+        content += chunk
+    return Answer(
+        status=response.status_code,
+        headers={name.lower(): value for name, value in response.headers.items()},
+        body=content,
+        location=response.headers.get("Location", "") if 300 <= response.status_code < 400 else "",
+    )
 
 
 def download(
@@ -267,6 +280,7 @@ class _Deadline:
     def __init__(self, seconds: float):
         self._end = time.monotonic() + seconds
         self._timers: list[tuple[threading.Timer, socket.socket]] = []
+        self.connected = False
 
     def __enter__(self) -> Self:
         return self

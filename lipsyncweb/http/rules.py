@@ -19,6 +19,8 @@ class OutboundError(Exception):
     """A request that was not made or did not succeed; `sentence` is for the person who named the address."""
 
     code = "fetch_failed"
+    # Whether the request may have reached the other side, so that sending it again may repeat its effect.
+    sent = False
 
     def __init__(self, sentence: str):
         super().__init__(sentence)
@@ -45,11 +47,19 @@ class FetchFailed(OutboundError):
 
 @dataclass(frozen=True)
 class Policy:
-    """What may be talked to. `loopback` admits plain HTTP and any port on loopback, and nothing else."""
+    """What may be talked to. `loopback` admits plain HTTP and any port on loopback, and nothing else.
+
+    `trusted` names hosts with their ports that the site's operator chose (a server in the same rack, say): they
+    may have any scheme and address. Never put there what a user named.
+    """
 
     plain_http: bool
     loopback: bool
     ports: frozenset[int] = frozenset({80, 443})
+    trusted: frozenset[tuple[str, int]] = frozenset()
+
+    def trusts(self, host: str, port: int) -> bool:
+        return (host, port) in self.trusted
 
 
 def check_address(url: str, policy: Policy) -> str:
@@ -63,7 +73,7 @@ def check_address(url: str, policy: Policy) -> str:
         raise Refused(_("The address holds a user name. Leave out everything before the @."))
     address = as_literal(host)
     home = policy.loopback and (host == "localhost" or (address is not None and is_loopback(address)))
-    if not home:
+    if not home and not policy.trusts(host, port_of(parts)):
         _check_public(parts, host, address, policy)
     return normalised
 
@@ -104,10 +114,14 @@ def as_literal(host: str) -> Address | None:
     return address
 
 
+def port_of(parts: Url) -> int:
+    return parts.port or (443 if parts.scheme == "https" else 80)
+
+
 def _check_public(parts: Url, host: str, address: Address | None, policy: Policy) -> None:
     if parts.scheme != "https" and not policy.plain_http:
         raise Refused(_("The address does not begin with https://. Use an HTTPS address."))
-    if (parts.port or (443 if parts.scheme == "https" else 80)) not in policy.ports:
+    if port_of(parts) not in policy.ports:
         raise Refused(_("Port %d is not allowed. Use the usual port.") % (parts.port or 0))
     if host == "localhost" or host.endswith(".localhost") or (address is not None and not is_public(address)):
         raise refused(host)

@@ -13,7 +13,8 @@ pytestmark = pytest.mark.django_db
 @pytest.mark.parametrize("action", sorted(access.RULES))
 def test_the_table_is_what_is_answered(owner, stranger, action):
     people = {
-        role: character(f"a-{role}@example.com", team=owner.team, role=role).membership for role in Role.values
+        role: character(f"a-{role}@example.com", team=owner.team, role=role).membership
+        for role in Role.values
     }
     allowed = {role for role, membership in people.items() if access.may(membership, action, owner.team)}
     assert allowed == set(access.RULES[action]) - {"key"}

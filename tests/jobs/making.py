@@ -1,8 +1,8 @@
 """Jobs in each state, made the way the site makes them."""
 
 from jobs import catalog, form_state, lifecycle, submit
-from jobs.lifecycle import Claim, Result
 from jobs.models import Job
+from jobs.verbs import Claim, Result
 
 VALUES = {"image": "http://localhost:9/face.png", "audio": "http://localhost:9/voice.wav"}
 

@@ -91,7 +91,7 @@ def test_refuses_unknown_top_level_keys(client, owner, name):
     assert response.json()["fields"][0] == {
         "field": name,
         "code": "unknown_field",
-        "message": f"{name} is not a field of this request; it takes: formState, webhook.",
+        "message": f"{name} is not a field of this request; it takes: formState, webhook, provider.",
     }
 
 

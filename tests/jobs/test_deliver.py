@@ -129,17 +129,3 @@ def test_a_delivery_in_hand_is_not_tried_by_another_worker(owner, httpserver: HT
     assert deliver.deliver_due() == 0
     deliver._conclude(first, deliver._post(first))
     assert len(seen) == 1
-
-
-@pytest.mark.parametrize(
-    ("header", "seconds"),
-    [("", None), ("soon", None), ("120", 120), ("99999999999", 86400), ("-5", None)],
-)
-def test_retry_after_is_read_as_seconds(header, seconds):
-    wait = deliver._retry_after(header)
-    assert (wait.total_seconds() if wait is not None else None) == seconds
-
-
-def test_retry_after_is_read_as_a_date():
-    header = (timezone.now() + timedelta(minutes=10)).strftime("%a, %d %b %Y %H:%M:%S GMT")
-    assert deliver._retry_after(header).total_seconds() == pytest.approx(600, abs=2)

@@ -1,0 +1,89 @@
+"""Webhooks in: the view that another server calls when a job there has ended.
+
+The address holds a token that only that server was told, one for each job. A signed call is believed; an unsigned
+one is a reason to ask. Whatever comes, and however often, ends in the same idempotent finish.
+"""
+
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from django.core.exceptions import RequestDataTooBig
+from django.db import IntegrityError, transaction
+from django.http import HttpRequest, JsonResponse
+from django.utils.translation import gettext as _
+from django.views.decorators.csrf import csrf_exempt
+from standardwebhooks import Webhook, WebhookVerificationError
+
+from jobs import lifecycle, outbox, remote
+from jobs.api.errors import answer, answer_status
+from jobs.models import InboundWebhook, Job
+from jobs.providers.remote import ENDED, parse
+
+LONGEST_BODY = 65536
+MESSAGE_ID = re.compile(r"[\x21-\x7e]{1,200}")
+
+
+@csrf_exempt
+def provider_webhook(request: HttpRequest, token: str) -> JsonResponse:
+    """POST: 200 for a signed call, 202 for an unsigned one, 401 for a signature that does not fit, 404 else."""
+    if request.method != "POST":
+        return answer_status(405, headers={"Allow": "POST"})
+    job = Job.objects.select_related("connection").filter(callback_token=token).first()
+    if job is None or job.connection is None:
+        return answer_status(404)
+    body = _body(request)
+    if body is None:
+        return answer_status(413)
+    secrets = job.connection.secrets
+    if secrets and not verified(secrets, body, request.headers):
+        return answer(401, "bad_signature", _("The signature is missing, old or does not fit this body."))
+    first = _keep(job, body, request.headers.get("webhook-id", "") if secrets else "", verified=bool(secrets))
+    if secrets:
+        if first:
+            _believe(job, body)
+        return JsonResponse({"received": True})
+    remote.question_soon(job)
+    return JsonResponse({"received": True}, status=202)
+
+
+def verified(secrets: Sequence[str], body: bytes, headers: Mapping[str, str]) -> bool:
+    """Whether one of the secrets signed this body, within the five minutes of the specification."""
+    return any(_verifies(secret, body, headers) for secret in secrets)
+
+
+def _verifies(secret: str, body: bytes, headers: Mapping[str, str]) -> bool:
+    try:
+        Webhook(secret).verify(body, {name.lower(): value for name, value in headers.items()})
+    except (WebhookVerificationError, ValueError):
+        # ValueError covers what the library lets through on garbage: base64, UTF-8 and JSON errors.
+        return False
+    return True
+
+
+def _body(request: HttpRequest) -> bytes | None:
+    if int(request.META.get("CONTENT_LENGTH") or 0) > LONGEST_BODY:
+        return None
+    try:
+        return request.body
+    except RequestDataTooBig:
+        return None
+
+
+def _keep(job: Job, body: bytes, message_id: str, *, verified: bool) -> bool:
+    """Keep the call as it came. False for a repeat."""
+    if not MESSAGE_ID.fullmatch(message_id):
+        message_id = "sha256:" + hashlib.sha256(body).hexdigest()
+    try:
+        with transaction.atomic():
+            InboundWebhook.objects.create(job=job, message_id=message_id, verified=verified, body=body)
+    except IntegrityError:
+        return False
+    return True
+
+
+def _believe(job: Job, body: bytes) -> None:
+    document: dict[str, Any] | None = parse(body)
+    if document and document["status"] in ENDED and lifecycle.note_remote_end(job.pk, document):
+        outbox.nudge_attend(job.pk)
