@@ -173,6 +173,7 @@ def _job_context(request: HttpRequest, found: Job) -> dict[str, Any]:
         "spec": catalog.MODELS.get(found.model),
         "parameters": _parameters(found),
         "events": found.events.all(),
+        "deliveries": found.deliveries.prefetch_related("log"),
         "entries": ledger.entries(request.team).filter(job_id=found.pk).order_by("pk"),
         "may_cancel": found.is_active and access.may(request.membership, "jobs.cancel", request.team),
     }

@@ -29,20 +29,28 @@ STAGES: dict[str, Promise] = {
 
 # The engine and the API speak English. A page in another language says the same by its code, in fewer words.
 FAILURES: dict[str, Promise] = {
-    "no_face": _("No face was found, or it is too small; send a picture in which a face looks at the camera."),
+    "no_face": _(
+        "No face was found, or it is too small; send a picture in which a face looks at the camera."
+    ),
     "image_unreadable": _("The picture is damaged, empty or too small; send another one."),
     "audio_unreadable": _("The recording is damaged, empty or holds no sound; send another one."),
     "video_unreadable": _("The video is damaged, empty or holds no moving picture; send another one."),
-    "unsupported_format": _("The file is not in a format that is accepted here; export it in one that is listed."),
+    "unsupported_format": _(
+        "The file is not in a format that is accepted here; export it in one that is listed."
+    ),
     "too_large": _("The file is larger than the site takes; send a smaller one."),
     "too_long": _("The recording is longer than the site takes; cut it and send it again."),
     "url_not_allowed": _("The address is not one that the site may open; use a public HTTPS address."),
     "fetch_failed": _("The file could not be fetched; check that its address opens without a login."),
     "timed_out": _("Fetching the file took too long; upload it instead, or use a faster server."),
     "upload_not_found": _("The upload is not there any more; choose the file again."),
-    "not_enough_credits": _("There are too few credits for this length; get more, or use a shorter recording."),
+    "not_enough_credits": _(
+        "There are too few credits for this length; get more, or use a shorter recording."
+    ),
     "deadline": _("The job did not finish in time; submit it again."),
-    "render_lost": _("The render ended without an answer more than once; try other files, or tell the operator."),
+    "render_lost": _(
+        "The render ended without an answer more than once; try other files, or tell the operator."
+    ),
     "storage_full": _("The site has no room left for files; try again later."),
     "internal_error": _("Something went wrong on the site's side; try again."),
 }

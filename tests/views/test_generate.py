@@ -118,6 +118,11 @@ def test_price_warns_when_credits_are_short(owner, sample_form):
     assert "credits short" in owner.client.get(f"{URL}/price", sample_form).content.decode()
 
 
+def test_price_of_a_sample_of_the_wrong_kind_is_the_least(owner, sample_form):
+    page = owner.client.get(f"{URL}/price", {"audio": sample_form["image"]}).content.decode()
+    assert 'data-exact="no"' in page
+
+
 @pytest.mark.parametrize(
     "form", [{"resolution": "9000p"}, {"audio": "nonsense"}, {"audio": "upload:1"}, {"seed": "x"}]
 )

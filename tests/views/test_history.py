@@ -125,6 +125,19 @@ def test_failure_is_told_in_the_readers_language(owner):
     assert "No face was found" not in page
 
 
+def test_webhooks_attempts_are_shown(owner):
+    job = make_job(owner, webhook="http://localhost:9/hook")
+    lifecycle.cancel(job.pk)
+    delivery = job.deliveries.get()
+    delivery.log.create(number=1, duration_ms=1500, status=503)
+    delivery.log.create(number=2, duration_ms=10, error="The <b>connection</b> was refused.")
+    page = owner.client.get(reverse("job", args=[job.pk])).content.decode()
+    assert "http://localhost:9/hook" in page
+    assert "Answered 503" in page
+    assert "1.5 s" in page
+    assert "The &lt;b&gt;connection&lt;/b&gt; was refused." in page
+
+
 def test_cancel_asks_then_gives_the_credits_back(owner):
     job = make_job(owner, by="person")
     url = reverse("cancel", args=[job.pk])
