@@ -127,7 +127,7 @@ def answer(site: str) -> str:
 ERROR = json.dumps(
     {
         "error": "formState.audio is required.",
-        "code": "invalid_fields",
+        "code": "invalid",
         "fields": [
             {"field": "formState.audio", "code": "required", "message": "formState.audio is required."}
         ],

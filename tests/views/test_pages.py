@@ -1,5 +1,6 @@
 """What holds for every page: the content policy, both languages, the colours, the outbox, the documentation."""
 
+import json
 import re
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from django.test import Client
 from django.urls import reverse
 
 from jobs import catalog
+from jobs.views import examples
 from tests.jobs.making import make_job
 
 TEMPLATES = sorted((Path(site.BASE_DIR) / "templates").rglob("*.html"))
@@ -126,6 +128,16 @@ def test_docs_name_every_parameter_of_every_model(client):
         assert f"/api/v1/{spec.slug}" in page
         for field in spec.fields:
             assert f"<code>{field.name}</code>" in page
+
+
+def test_documented_error_is_the_apis_own(owner, client):
+    answer = client.post(
+        "/api/v1/lipsync-image",
+        {"formState": {"image": "https://example.com/me.png"}},
+        content_type="application/json",
+        headers=owner.headers,
+    )
+    assert answer.json() == json.loads(examples.ERROR)
 
 
 def test_not_found_keeps_the_sites_frame(owner):
