@@ -94,7 +94,7 @@ def decoded_audio(
 
     Raises InputError: audio_unreadable, too_long, too_large, unsupported_format.
     """
-    limits = replace(DEFAULT, seconds=max_seconds)
+    limits = replace(DEFAULT, seconds=max_seconds + 1e-4)  # sums of frames may round up
     with open_container(path, kind="audio", limits=limits) as container:
         resampler = av.AudioResampler(format=sample_format, layout=layout, rate=rate)
         for frame in audio_frames(container, limits=limits):
@@ -111,9 +111,11 @@ def loudness(samples: Array) -> Array:
     samples : (n,) int16. Returns (ceil(n / 160),) float32, -120 for digital silence.
     """
     count = -(-samples.size // HOP)
-    padded = np.zeros(count * HOP, np.float32)
-    padded[: samples.size] = samples.astype(np.float32) / 32768.0
-    power = np.square(padded).reshape(count, HOP).mean(axis=1)
+    power = np.zeros(count, np.float32)
+    for first in range(0, count, LEVELS):  # a second at a time: ten minutes as floats would be 40 MB
+        part = samples[first * HOP : (first + LEVELS) * HOP].astype(np.float32) / 32768.0
+        whole = np.pad(part, (0, -part.size % HOP)).reshape(-1, HOP)
+        power[first : first + len(whole)] = np.square(whole).mean(axis=1)
     power = cv2.blur(power.reshape(-1, 1), (1, 5), borderType=cv2.BORDER_REPLICATE).reshape(-1)
     return (10.0 * np.log10(np.maximum(power, 1e-12))).astype(np.float32)
 
@@ -175,7 +177,15 @@ class PocketsphinxPhones:
         decoder.process_raw(np.ascontiguousarray(samples, np.int16).tobytes(), full_utt=True)
         decoder.end_utt()
         segments = decoder.seg() or []
-        return [_phone(s.word, s.start_frame / 100, (s.end_frame + 1) / 100) for s in segments]
+        last = samples.size / RATE
+        return [
+            _phone(s.word, _seconds(s.start_frame, last), _seconds(s.end_frame + 1, last)) for s in segments
+        ]
+
+
+def _seconds(frame: int, last: float) -> float:
+    """When a frame of the recogniser is: it is named by the start of the 25.6 ms that it was measured over."""
+    return min(frame / LEVELS + 0.0128, last) if frame else 0.0
 
 
 def _phone(word: str, start: float, end: float) -> Phone:

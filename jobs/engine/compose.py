@@ -20,6 +20,8 @@ from jobs.engine.warp import Box, Grid, invert
 
 WIDEST = 0.135  # gap between the lips at opening 1, in eye distances
 
+OVERLAP = 0.009  # eye distances that each lip goes beyond the other's edge to shut a mouth that was open
+
 
 @dataclass(frozen=True)
 class Style:
@@ -41,6 +43,10 @@ class Portrait:
         shape = self.source.shape
         self._style = style
         self._frame = MouthFrame.of(face)
+        # A broad smile gives way to speech, and has further to go to round its lips.
+        breadth = self._frame.half / self._frame.unit
+        self._narrow = float(np.clip(0.75 * (breadth - 0.18), 0.045, 0.11))
+        self._relaxed = float(np.clip(0.7 * (breadth - 0.275), 0.0, 0.04))
         self._lips = find_lips(face, self._frame, self.source.y)
         self._grid = Grid.over(*head_region(face), shape)
         self._head = head_fields(face, self._grid, shape)
@@ -83,17 +89,20 @@ class Portrait:
         opening = float(track.opening[k])
         gap = opening * WIDEST * unit * style.mouth
         parted = min(1.0, opening / 0.06)  # the upper lip rises only off a mouth that is not shut
+        # Lips drawn over a smile's teeth meet a little beyond the landmarks, or a line of teeth stays.
+        overlap = OVERLAP * unit * max(0.0, 1 - opening / 0.15) if self._lips.open else 0.0
         width = float(track.width[k])
         values = {
             "close": 1.0,
             "jaw": 0.62 * gap,
-            "lower": 0.18 * gap - 0.010 * unit * float(track.tuck[k]) * parted,
+            "lower": 0.18 * gap - overlap - 0.010 * unit * float(track.tuck[k]) * parted,
             "upper": 0.20 * gap
+            - overlap
             + (0.014 * float(track.upper[k]) + 0.010 * float(track.tuck[k])) * unit * parted,
-            "width": (0.030 if width > 0 else 0.055) * width * unit,
+            "width": (0.030 if width > 0 else self._narrow) * width * unit,
             "pout": (0.022 * float(track.rounding[k]) - 0.012 * float(track.press[k])) * unit,
             "roll": 0.014 * float(track.tuck[k]) * unit,
-            "smile": style.smile * unit,
+            "smile": (style.smile - self._relaxed) * unit,
         }
         return np.array([values[kind] for kind in KINDS], np.float32)
 

@@ -116,7 +116,7 @@ def _with_pauses(phones: list[Phone], speech: Speech) -> list[Phone]:
     kept: list[Phone] = []
     for phone in phones:
         low, high = int(phone.start * LEVELS), max(int(phone.end * LEVELS), int(phone.start * LEVELS) + 1)
-        heard = speech.active[low:high].mean() if low < speech.active.size else 0.0
+        heard = speech.active[low:high].mean() if 0 <= low < speech.active.size else 0.0
         name = phone.name if heard > 0.4 else "SIL"
         if kept and kept[-1].name == name == "SIL":
             kept[-1] = Phone("SIL", kept[-1].start, phone.end)
