@@ -24,6 +24,7 @@ from django.utils.translation import gettext as _
 
 from accounts.models import Team, User
 from jobs import samples
+from jobs.catalog import FieldSpec
 from jobs.engine.errors import InputError
 from jobs.engine.limits import Limits
 from jobs.engine.probe import Probe, probe
@@ -115,8 +116,16 @@ def own_inputs(team: Team, form_state: FormState) -> dict[str, OwnFile]:
                 raise Invalid([FieldProblem(path, "upload_not_found", sentence % {"field": path})])
             found[field.name] = OwnFile(upload.name, upload.seconds)
         elif sample := _sample(value):
-            found[field.name] = OwnFile(sample.name, probe_file(sample, field.kind).seconds)
+            found[field.name] = OwnFile(sample.name, _sample_seconds(sample, field))
     return found
+
+
+def _sample_seconds(sample: Path, field: FieldSpec) -> float | None:
+    try:
+        return probe_file(sample, field.kind).seconds
+    except InputError as error:  # the portrait where speech belongs, say
+        path = f"formState.{field.name}"
+        raise Invalid([FieldProblem(path, error.code, f"{path}: {error.sentence}")]) from error
 
 
 def label(form_state: FormState, inputs: Mapping[str, OwnFile]) -> str:

@@ -1,6 +1,8 @@
 """The standing characters: owner and teammate share a team, the stranger has another, and each has a key."""
 
 import socket
+import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,10 +45,20 @@ def character(email: str, *, team: Team | None = None, role: str = Role.OWNER) -
     return Character(user, team, membership, key, secret, client)
 
 
+@pytest.fixture(scope="session")
+def spoken(tmp_path_factory) -> Path:
+    """The sample speech, spoken once for all tests."""
+    path = tmp_path_factory.mktemp("spoken") / "speech.wav"
+    subprocess.run([sys.executable, "-m", "jobs.samples", str(path)], check=True, capture_output=True)
+    return path
+
+
 @pytest.fixture(autouse=True)
-def _own_folders(settings, tmp_path: Path):
+def _own_folders(settings, tmp_path: Path, spoken: Path):
     """Every test has its own data folder, and static files need no manifest."""
     settings.DATA_DIR = tmp_path
+    (tmp_path / "samples").mkdir()
+    (tmp_path / "samples" / "speech.wav").hardlink_to(spoken)
     settings.MEDIA_ROOT = tmp_path / "media"
     settings.EMAIL_FILE_PATH = tmp_path / "outbox"
     settings.STORAGES = {

@@ -56,8 +56,8 @@ def verified(secrets: Sequence[str], body: bytes, headers: Mapping[str, str]) ->
 def _verifies(secret: str, body: bytes, headers: Mapping[str, str]) -> bool:
     try:
         Webhook(secret).verify(body, {name.lower(): value for name, value in headers.items()})
-    except (WebhookVerificationError, ValueError):
-        # ValueError covers what the library lets through on garbage: base64, UTF-8 and JSON errors.
+    except (WebhookVerificationError, ValueError, OverflowError, RecursionError):
+        # What the library lets through on garbage: base64, UTF-8, time and JSON errors.
         return False
     return True
 

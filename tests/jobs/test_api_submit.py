@@ -70,6 +70,12 @@ def test_null_and_empty_count_as_absent(client, owner, absent):
         ({"prompt": "a\0b"}, "formState.prompt", "invalid", "NUL"),
         ({"image": "file:///etc/passwd"}, "formState.image", "url_not_allowed", "formState.image"),
         ({"image": "http://10.0.0.1/a.png"}, "formState.image", "url_not_allowed", "formState.image"),
+        (
+            {"image": "http://localhost:8000/samples/speech.wav"},
+            "formState.image",
+            "unsupported_format",
+            "picture",
+        ),
         ({"image": f"upload:{uuid.uuid4()}"}, "formState.image", "url_not_allowed", "formState.image"),
     ],
 )
