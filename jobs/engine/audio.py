@@ -111,10 +111,10 @@ def loudness(samples: Array) -> Array:
     samples : (n,) int16. Returns (ceil(n / 160),) float32, -120 for digital silence.
     """
     count = -(-samples.size // HOP)
-    power = np.zeros(count, np.float32)
+    power: Array = np.zeros(count, np.float32)
     for first in range(0, count, LEVELS):  # a second at a time: ten minutes as floats would be 40 MB
-        part = samples[first * HOP : (first + LEVELS) * HOP].astype(np.float32) / 32768.0
-        whole = np.pad(part, (0, -part.size % HOP)).reshape(-1, HOP)
+        part: Array = samples[first * HOP : (first + LEVELS) * HOP]
+        whole: Array = np.pad(part, (0, -part.size % HOP)).reshape(-1, HOP) / np.float32(32768)
         power[first : first + len(whole)] = np.square(whole).mean(axis=1)
     power = cv2.blur(power.reshape(-1, 1), (1, 5), borderType=cv2.BORDER_REPLICATE).reshape(-1)
     return (10.0 * np.log10(np.maximum(power, 1e-12))).astype(np.float32)

@@ -18,7 +18,7 @@ from jobs.engine.texture import Places, Texture
 from jobs.engine.visemes import MouthTrack
 from jobs.engine.warp import Box, Grid, invert
 
-WIDEST = 0.135  # gap between the lips at opening 1, in eye distances
+WIDEST = 0.14  # gap between the lips at opening 1, in eye distances
 
 OVERLAP = 0.009  # eye distances that each lip goes beyond the other's edge to shut a mouth that was open
 
@@ -98,7 +98,7 @@ class Portrait:
             "lower": 0.18 * gap - overlap - 0.010 * unit * float(track.tuck[k]) * parted,
             "upper": 0.20 * gap
             - overlap
-            + (0.014 * float(track.upper[k]) + 0.010 * float(track.tuck[k])) * unit * parted,
+            + (0.009 * float(track.upper[k]) + 0.010 * float(track.tuck[k])) * unit * parted,
             "width": (0.030 if width > 0 else self._narrow) * width * unit,
             "pout": (0.022 * float(track.rounding[k]) - 0.012 * float(track.press[k])) * unit,
             "roll": 0.014 * float(track.tuck[k]) * unit,

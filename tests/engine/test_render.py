@@ -16,22 +16,22 @@ SENTENCE = "Bob may buy a map of the park. Every happy puppy jumps above the old
 
 
 @pytest.fixture(scope="module")
-def spoken(tmp_path_factory: pytest.TempPathFactory) -> Spoken:
+def sentence(tmp_path_factory: pytest.TempPathFactory) -> Spoken:
     return speak(SENTENCE, tmp_path_factory.mktemp("speech") / "speech.wav")
 
 
 @pytest.fixture(scope="module")
-def heard(spoken: Spoken, tmp_path_factory: pytest.TempPathFactory):
+def heard(sentence: Spoken, tmp_path_factory: pytest.TempPathFactory):
     """The portrait saying the sentence, with the engine's own ears."""
     output = tmp_path_factory.mktemp("heard") / "out.mp4"
-    return make(portrait(), spoken.path, output, seed=7), output
+    return make(portrait(), sentence.path, output, seed=7), output
 
 
 @pytest.fixture(scope="module")
-def told(spoken: Spoken, tmp_path_factory: pytest.TempPathFactory) -> np.ndarray:
+def told(sentence: Spoken, tmp_path_factory: pytest.TempPathFactory) -> np.ndarray:
     """The mouth's opening over a render whose phones are known, as a landmark detector sees it."""
     output = tmp_path_factory.mktemp("told") / "out.mp4"
-    make(portrait(), spoken.path, output, phones=spoken.phones, seed=7)
+    make(portrait(), sentence.path, output, phones=sentence.phones, seed=7)
     return metrics.aperture(metrics.pictures(output))
 
 
@@ -45,10 +45,10 @@ def frames_of(path: Path) -> list[np.ndarray]:
         return [frame.to_ndarray() for frame in container.decode(video=0)]
 
 
-def test_follows_speech_by_its_own_ears_and_fails_its_controls(heard, spoken):
+def test_follows_speech_by_its_own_ears_and_fails_its_controls(heard, sentence):
     report, output = heard
     opening = metrics.aperture(metrics.pictures(output))
-    wanted = metrics.truth(spoken.phones, opening.size, report.fps)
+    wanted = metrics.truth(sentence.phones, opening.size, report.fps)
     found = metrics.sync(opening, wanted)
     assert found.r >= 0.5
     assert abs(found.lag) <= 1
@@ -58,27 +58,27 @@ def test_follows_speech_by_its_own_ears_and_fails_its_controls(heard, spoken):
         assert metrics.sync(controls[name], wanted).r < found.r - 0.25, name
 
 
-def test_shows_the_phones_it_is_told_and_shuts_for_closures(told, spoken):
-    wanted = metrics.truth(spoken.phones, told.size, 25)
+def test_shows_the_phones_it_is_told_and_shuts_for_closures(told, sentence):
+    wanted = metrics.truth(sentence.phones, told.size, 25)
     found = metrics.sync(told, wanted)
     assert found.r >= 0.75
     assert abs(found.lag) <= 1
-    closures = metrics.closures(told, spoken.phones, 25)
+    closures = metrics.closures(told, sentence.phones, 25)
     assert len(closures.hits) >= 15
     assert closures.j >= 0.35
     for name, motion in metrics.controls(told, 25).items():
-        assert metrics.closures(motion, spoken.phones, 25).j < 0.2, name
+        assert metrics.closures(motion, sentence.phones, 25).j < 0.2, name
     assert metrics.opening_range(told) >= 0.04
 
 
-def test_follows_this_speech_and_not_another(told, spoken, tmp_path):
+def test_follows_this_speech_and_not_another(told, sentence, tmp_path):
     other = speak("She sells sea shells; yes, he sees three green trees.", tmp_path / "other.wav")
-    right = metrics.sync(told, metrics.truth(spoken.phones, told.size, 25)).r
+    right = metrics.sync(told, metrics.truth(sentence.phones, told.size, 25)).r
     wrong = metrics.sync(told, metrics.truth(other.phones, told.size, 25)).r
     assert wrong < right - 0.4
 
 
-def test_writes_a_file_that_plays_everywhere(heard, spoken):
+def test_writes_a_file_that_plays_everywhere(heard, sentence):
     report, output = heard
     with av.open(str(output)) as container:
         video, audio = container.streams.video[0], container.streams.audio[0]
@@ -93,14 +93,14 @@ def test_writes_a_file_that_plays_everywhere(heard, spoken):
         assert (context.width, context.height) == (480, 480) == (report.width, report.height)
         assert video.average_rate == 25
         assert audio.codec_context.name == "aac"
-        assert float(audio.duration * audio.time_base) == pytest.approx(spoken.seconds, abs=0.05)
+        assert float(audio.duration * audio.time_base) == pytest.approx(sentence.seconds, abs=0.05)
         assert sum(1 for _ in container.decode(video=0)) == report.frames
-    assert report.frames / 25 == pytest.approx(spoken.seconds, abs=0.04)
+    assert report.frames / 25 == pytest.approx(sentence.seconds, abs=0.04)
     head = output.read_bytes()
     assert head.index(b"moov") < head.index(b"mdat")
 
 
-def test_keeps_the_sound_where_it_was(heard, spoken):
+def test_keeps_the_sound_where_it_was(heard, sentence):
     def envelope(path: Path) -> np.ndarray:
         resampler = av.AudioResampler(format="flt", layout="mono", rate=8000)
         with av.open(str(path)) as container:
@@ -108,7 +108,7 @@ def test_keeps_the_sound_where_it_was(heard, spoken):
         loud = np.abs(np.concatenate(parts))
         return loud[: loud.size // 80 * 80].reshape(-1, 80).mean(axis=1)
 
-    before, after = envelope(spoken.path), envelope(heard[1])
+    before, after = envelope(sentence.path), envelope(heard[1])
     size = min(before.size, after.size)
     shifts = {
         lag: np.corrcoef(before[5 : size - 5], after[5 + lag : size - 5 + lag])[0, 1] for lag in range(-5, 6)
