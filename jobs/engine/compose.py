@@ -18,7 +18,7 @@ from jobs.engine.texture import Places, Texture
 from jobs.engine.visemes import MouthTrack
 from jobs.engine.warp import Box, Grid, invert
 
-WIDEST = 0.14  # gap between the lips at opening 1, in eye distances
+WIDEST = 0.15  # gap between the lips at opening 1, in eye distances
 
 OVERLAP = 0.009  # eye distances that each lip goes beyond the other's edge to shut a mouth that was open
 

@@ -18,6 +18,7 @@ from jobs.engine.audio import LEVELS, Phone, Speech
 
 FPS = 25
 CLOSURES = frozenset({"P", "B", "M"})
+PARTED = 0.05  # the least opening of a phone that is no closure
 FINE = 4  # dominance is evaluated this many times a frame
 
 # Per phone: opening 0..1, width -1 (narrow) to 1 (spread), rounding 0..1, upper lip raised 0..1,
@@ -131,7 +132,7 @@ def _blend(phones: list[Phone], frames: int) -> Array:
     times = (np.arange(steps) + 0.5) / (FPS * FINE)
     value, weight = np.zeros((steps, 6)), np.full((steps, 6), 1e-6)
     for phone in phones:
-        target = np.array(_TABLE.get(phone.name, UNKNOWN))
+        target = _target(phone.name)
         middle, half = (phone.start + phone.end) / 2, (phone.end - phone.start) / 2
         reach = half + 0.30
         low, high = np.searchsorted(times, [middle - reach, middle + reach])
@@ -142,6 +143,14 @@ def _blend(phones: list[Phone], frames: int) -> Array:
         value[low:high] += strength * target[:6]
         weight[low:high] += strength
     return (value / weight).reshape(frames, FINE, 6).mean(axis=1)
+
+
+def _target(name: str) -> Array:
+    """The table's row; what is no closure keeps the lips visibly apart, so that closures stand out."""
+    target = np.array(_TABLE.get(name, UNKNOWN))
+    if name != "SIL" and name not in CLOSURES:
+        target[0] = PARTED + (1 - PARTED) * target[0]
+    return target
 
 
 def _loudness(speech: Speech, frames: int) -> Array:
