@@ -3,14 +3,18 @@
 A server that fails is asked again after a growing wait, by one request and not by every job that waits.
 """
 
+import base64
 import random
+import re
 import uuid
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
 from django.conf import settings
+from django.core.exceptions import PermissionDenied
+from django.db import IntegrityError, transaction
 from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -24,21 +28,24 @@ from jobs.models.providers import EMBEDDED
 from jobs.problems import FieldProblem, Invalid
 from jobs.providers.remote import Remote
 from lipsyncweb.http import outbound
-from lipsyncweb.secretbox import seal
+from lipsyncweb.secretbox import seal, unseal
 
 FIRST_WAIT = 5.0  # seconds after the first failure; doubled with each
 LONGEST_WAIT = 600.0
 LONGEST_RETRY_AFTER = timedelta(hours=1)
+KEY = re.compile(r"[\x21-\x7e]{1,500}")  # what a header can carry
+SHORTEST_SECRET = 16  # bytes; the specification says 24, and not every server keeps to it
 ONE_TRY = timedelta(seconds=60)  # longer than a request may take
 
 
 class NotUsable(Exception):
-    """A connection that was not saved, with a stable code and a sentence."""
+    """A connection that was not saved, with a stable code, a sentence, and the field that it is about."""
 
-    def __init__(self, code: str, sentence: str):
+    def __init__(self, code: str, sentence: str, *, field: str = "base_url"):
         super().__init__(sentence)
         self.code = code
         self.sentence = sentence
+        self.field = field
 
 
 @dataclass(frozen=True)
@@ -91,20 +98,66 @@ def save(
 ) -> Connection:
     """Check the connection by asking its server, then keep it. An empty `key` keeps the one that is there.
 
-    `secrets` None keeps those that are there. `actor` None stands for the operator. Raises NotUsable.
+    `secrets` None keeps those that are there. `actor` None stands for the operator, who alone has connections
+    without a team. Raises NotUsable. Asks over the network: never call it inside a transaction.
     """
-    if connection.team_id:
-        access.require(actor, "connections.manage", connection.team)
+    _require(actor, connection)
     connection.base_url = connection.base_url.rstrip("/").removesuffix("/api/v1")
     connection.callback_base = connection.callback_base.rstrip("/")
-    if key:
-        connection.key_sealed = seal(key)
+    _check_name(connection)
+    _take_key(connection, key.strip())
     if secrets is not None:
-        connection.set_secrets([secret.strip() for secret in secrets if secret.strip()])
+        connection.set_secrets(_whole_secrets(secrets))
     _check(connection)
-    connection.failures, connection.retry_at, connection.last_error = 0, None, ""
-    connection.save()
+    connection.failures, connection.failing_since = 0, None
+    connection.retry_at, connection.last_error = None, ""
+    try:
+        with transaction.atomic():
+            connection.save()
+    except IntegrityError:
+        raise _name_taken() from None
     return connection
+
+
+def switch(connection: Connection, *, on: bool, actor: Actor | None) -> None:
+    """Off: no new job goes there, and those that it has are still followed. On: what waits in line goes on."""
+    _require(actor, connection)
+    _set_active(connection, on)
+
+
+def switch_as_operator(connection: Connection, *, on: bool) -> None:
+    """As `switch`, for whoever runs the site: a team's connection may harm others too."""
+    _set_active(connection, on)
+
+
+def _set_active(connection: Connection, on: bool) -> None:
+    connection.is_active = on
+    connection.save(update_fields=["is_active"])
+
+
+def remove(connection: Connection, *, actor: Actor | None) -> bool:
+    """Forget the connection, or switch it off (False) where jobs were made with it: they keep saying where."""
+    _require(actor, connection)
+    try:
+        with transaction.atomic():
+            connection.delete()
+    except IntegrityError:  # ProtectedError is one
+        _set_active(connection, False)
+        return False
+    return True
+
+
+def secret_count(connection: Connection) -> int:
+    """How many signing secrets are kept; 0 when ENCRYPTION_KEYS reads them no more."""
+    try:
+        return len(connection.secrets)
+    except ValueError:
+        return 0
+
+
+def default_callback() -> str:
+    """Where this site is reached from outside, as far as its settings tell."""
+    return settings.SITE_URL if settings.LOCAL or settings.SITE_URL.startswith("https://") else ""
 
 
 def remote(connection: Connection) -> Remote:
@@ -123,20 +176,18 @@ def policy(connection: Connection) -> outbound.Policy:
     allowed = outbound.policy_from_settings()
     if connection.team_id:
         return allowed
-    parts = urlsplit(connection.base_url)
-    port = parts.port or (443 if parts.scheme == "https" else 80)
-    return outbound.Policy(
-        plain_http=allowed.plain_http,
-        loopback=allowed.loopback,
-        ports=allowed.ports,
-        trusted=frozenset({((parts.hostname or ""), port)}),
-    )
+    try:
+        parts = urlsplit(connection.base_url)
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+    except ValueError:
+        return allowed  # which refuses what cannot be read
+    return replace(allowed, trusted=frozenset({((parts.hostname or ""), port)}))
 
 
 def take_turn(connection: Connection) -> bool:
     """Whether this server may be asked now. Once it has failed, one request at a time tries it again."""
     now = timezone.now()
-    row = Connection.objects.filter(pk=connection.pk, is_active=True)
+    row = Connection.objects.filter(pk=connection.pk)
     if row.filter(failures=0).filter(Q(retry_at=None) | Q(retry_at__lte=now)).exists():
         return True
     return bool(row.filter(failures__gt=0, retry_at__lte=now).update(retry_at=now + ONE_TRY))
@@ -145,7 +196,7 @@ def take_turn(connection: Connection) -> bool:
 def worked(connection: Connection) -> None:
     """It answered: nothing holds the others back any more."""
     Connection.objects.filter(pk=connection.pk).exclude(failures=0, retry_at=None).update(
-        failures=0, retry_at=None, last_error=""
+        failures=0, failing_since=None, retry_at=None, last_error=""
     )
 
 
@@ -157,7 +208,10 @@ def failed(connection: Connection, *, why: str, retry_after: timedelta | None = 
     wait = min(LONGEST_WAIT, FIRST_WAIT * 2 ** min(known.failures, 10)) * random.uniform(1, 1.5)  # noqa: S311
     until = now + max(timedelta(seconds=wait), min(retry_after or timedelta(), LONGEST_RETRY_AFTER))
     row.filter(failures=known.failures).update(
-        failures=F("failures") + 1, retry_at=until, last_error=why[:500]
+        failures=F("failures") + 1,
+        failing_since=known.failing_since or now,
+        retry_at=until,
+        last_error=why[:500],
     )
     return row.values_list("retry_at", flat=True).get() or until
 
@@ -170,21 +224,82 @@ def wait_until(connection: Connection, retry_after: timedelta | None) -> datetim
     return until
 
 
+def _require(actor: Actor | None, connection: Connection) -> None:
+    if connection.team_id:
+        access.require(actor, "connections.manage", connection.team)
+    elif actor:
+        raise PermissionDenied("connections.manage")
+
+
+def _name_taken() -> NotUsable:
+    sentence = _("There is a connection of that name already; choose another name.")
+    return NotUsable("name_taken", sentence, field="name")
+
+
+def _check_name(connection: Connection) -> None:
+    if connection.name == EMBEDDED:
+        sentence = _("“embedded” is this machine's own engine; choose another name.")
+        raise NotUsable("name_taken", sentence, field="name")
+    same = Connection.objects.filter(team=connection.team_id, name=connection.name)
+    if same.exclude(pk=connection.pk).exists():
+        raise _name_taken()
+
+
+def _take_key(connection: Connection, key: str) -> None:
+    """Seal a new key, or see that the kept one may stay: it goes nowhere but where its owner sent it."""
+    if key:
+        if not KEY.fullmatch(key):
+            sentence = _("That is no API key: it has spaces or letters that no key has. Copy it again.")
+            raise NotUsable("bad_key", sentence, field="key")
+        connection.key_sealed = seal(key)
+        return
+    kept = Connection.objects.filter(pk=connection.pk).first() if connection.pk else None
+    if kept is None:
+        raise NotUsable("key_required", _("Enter the API key that this site has there."), field="key")
+    if _server(kept.base_url) != _server(connection.base_url):
+        sentence = _("The address is another server's: enter the key for it. The kept one is not sent there.")
+        raise NotUsable("key_required", sentence, field="key")
+    try:
+        unseal(connection.key_sealed)
+    except ValueError:
+        sentence = _("The kept key cannot be read any more (ENCRYPTION_KEYS has changed); enter it again.")
+        raise NotUsable("key_unreadable", sentence, field="key") from None
+
+
+def _server(url: str) -> str:
+    """Scheme, host and port, as far as they are written."""
+    return "/".join(url.lower().split("/")[:3])
+
+
+def _whole_secrets(given: Iterable[str]) -> list[str]:
+    secrets = [secret.strip() for secret in given if secret.strip()]
+    for number, secret in enumerate(secrets, start=1):
+        if not _is_secret(secret):
+            sentence = _("Line %(number)s is no signing secret: it begins with whsec_ and is copied whole.")
+            raise NotUsable("bad_secret", sentence % {"number": number}, field="secrets")
+    return list(dict.fromkeys(secrets))
+
+
+def _is_secret(text: str) -> bool:
+    encoded = text.removeprefix("whsec_")
+    try:
+        return encoded != text and len(base64.b64decode(encoded, validate=True)) >= SHORTEST_SECRET
+    except ValueError:
+        return False
+
+
 def _check(connection: Connection) -> None:
     """Ask for a job that cannot be there: the answer tells whether the address and the key are right."""
-    if connection.name == EMBEDDED:
-        raise NotUsable("name_taken", _("“embedded” is this machine's own engine; choose another name."))
     if connection.callback_base:
-        _check_address(connection.callback_base, outbound.policy_from_settings(), _("callback address"))
-    _check_address(connection.base_url, policy(connection), _("address"))
+        _check_address(connection.callback_base, outbound.policy_from_settings(), field="callback_base")
+    _check_address(connection.base_url, policy(connection), field="base_url")
     try:
         answer = remote(connection).ask_raw(str(uuid.uuid4()))
     except outbound.OutboundError as error:
         raise NotUsable(error.code, error.sentence) from error
     if answer.status in (401, 403):
-        raise NotUsable(
-            "key_refused", _("That server refuses the key; check that it is whole and not revoked.")
-        )
+        sentence = _("That server refuses the key; check that it is whole and not revoked.")
+        raise NotUsable("key_refused", sentence, field="key")
     if answer.status >= 500 or 300 <= answer.status < 400:
         sentence = _("That server answered %(status)s; check its address.") % {"status": answer.status}
         raise NotUsable("not_an_api", sentence)
@@ -194,8 +309,8 @@ def _check(connection: Connection) -> None:
         )
 
 
-def _check_address(url: str, allowed: outbound.Policy, what: str) -> None:
+def _check_address(url: str, allowed: outbound.Policy, *, field: str) -> None:
     try:
         outbound.check_address(url, allowed)
     except outbound.Refused as error:
-        raise NotUsable(error.code, f"{what}: {error.sentence}") from error
+        raise NotUsable(error.code, error.sentence, field=field) from error

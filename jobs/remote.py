@@ -46,7 +46,7 @@ def send_due() -> int:
     """Send jobs that wait in line for a connection; returns how many were tried."""
     now = timezone.now()
     line = Job.objects.filter(Q(not_before=None) | Q(not_before__lte=now), state=State.QUEUED)
-    waiting = Connection.objects.filter(Exists(line.filter(connection=OuterRef("pk"))))
+    waiting = Connection.objects.filter(Exists(line.filter(connection=OuterRef("pk"))), is_active=True)
     return sum(_send_all(connection) for connection in waiting)
 
 

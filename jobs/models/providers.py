@@ -61,6 +61,7 @@ class Connection(models.Model):
 
     # How it has been answering; see jobs/connections.py.
     failures = models.PositiveIntegerField(default=0, editable=False)
+    failing_since = models.DateTimeField(null=True, editable=False)
     retry_at = models.DateTimeField(null=True, editable=False)
     last_error = models.TextField(blank=True, editable=False)
     polled_at = models.DateTimeField(null=True, editable=False)

@@ -2,7 +2,7 @@
 
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
@@ -39,7 +39,7 @@ class Remote:
 
     name: str
     base_url: str
-    key: str
+    key: str = field(repr=False)  # never in a log
     policy: outbound.Policy
     seconds: float  # for one request
 

@@ -4,20 +4,24 @@ from jobs import catalog, form_state, lifecycle, submit
 from jobs.models import Job
 from jobs.verbs import Claim, Result
 
+SAMPLES = {
+    "image": "http://localhost:8000/samples/portrait.png",
+    "audio": "http://localhost:8000/samples/speech.wav",
+}
 VALUES = {"image": "http://localhost:9/face.png", "audio": "http://localhost:9/voice.wav"}
 
 
-def make_job(actor, *, by="key", webhook="", **values) -> Job:
+def make_job(actor, *, by="key", webhook="", provider="", **values) -> Job:
     """A queued job of this character, submitted by key or in the browser."""
     spec = catalog.get("lipsync-image")
     state = form_state.build(spec, {**VALUES, **values}, source="api")
     who = actor.key if by == "key" else actor.membership
-    return submit.submit(team=actor.team, actor=who, form_state=state, webhook=webhook)
+    return submit.submit(team=actor.team, actor=who, form_state=state, webhook=webhook, provider=provider)
 
 
 def claim(job: Job) -> Claim:
-    """Claim this job, which is the next in line."""
-    claimed = lifecycle.claim_next()
+    """Claim this job, which is the next in line, be it for its fetching or its render."""
+    claimed = lifecycle.claim_next() if job.ready else lifecycle.claim_to_fetch()
     assert claimed is not None
     assert claimed.job_id == job.pk
     return claimed
