@@ -27,7 +27,8 @@ RULES: dict[str, frozenset[str]] = {
 def may(actor: Actor | None, action: str, team: Team) -> bool:
     """Whether `actor` may do `action` in `team`. KeyError for an action without a rule."""
     allowed = RULES[action]
-    if actor is None or actor.team_id != team.pk:
+    # Not "is None": a page's actor is lazy, and only asking it whether it is something resolves it.
+    if not actor or actor.team_id != team.pk:
         return False
     if isinstance(actor, ApiKey):
         return actor.is_active and "key" in allowed

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from allauth.mfa.models import Authenticator
 from django.contrib import admin
 from django.http import HttpRequest
 
@@ -36,7 +37,11 @@ class UserAdmin(admin.ModelAdmin):
 class MembershipInline(admin.TabularInline):
     model = Membership
     extra = 0
-    raw_id_fields = ("user",)
+    can_delete = False
+    readonly_fields = ("user", "role", "created_at")
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
 
 
 @admin.register(Team)
@@ -71,3 +76,8 @@ class EntryAdmin(ReadOnlyAdmin):
     list_display = ("created_at", "purse", "kind", "available_change", "reserved_change", "reference")
     search_fields = ("reference",)
     list_filter = ("kind",)
+
+
+# It shows what a second factor is made of.
+if admin.site.is_registered(Authenticator):
+    admin.site.unregister(Authenticator)

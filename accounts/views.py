@@ -11,7 +11,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts import access, keys, ledger, outbox, teams
 from accounts.forms import KeyForm
@@ -73,7 +73,7 @@ def key_revoke(request: HttpRequest, pk: int) -> HttpResponse:
 
 @login_required
 @never_cache
-@require_GET
+@require_safe
 def credit_list(request: HttpRequest) -> HttpResponse:
     access.require(request.membership, "credits.read", request.team)
     entries = ledger.entries(request.team)[:LEDGER_LINES]
@@ -81,7 +81,7 @@ def credit_list(request: HttpRequest) -> HttpResponse:
 
 
 @never_cache
-@require_GET
+@require_safe
 def mail_outbox(request: HttpRequest) -> HttpResponse:
     """Kept mail. Readable before login, since a confirmation must be; so on a local site and from this machine only."""
     if not settings.LOCAL or not _from_this_machine(request):

@@ -7,6 +7,8 @@ import secrets
 import shutil
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -17,7 +19,7 @@ from django.db import DatabaseError, connection
 from django.utils import timezone
 
 from accounts.ledger import NotEnoughCredits
-from jobs import lifecycle, media, submit
+from jobs import inputs, lifecycle, media, submit
 from jobs.engine.errors import Canceled, EngineDied
 from jobs.form_state import FormState
 from jobs.models import Job
@@ -56,11 +58,29 @@ def run_next(provider: Provider) -> bool:
     return True
 
 
+def fetch_next() -> bool:
+    """Claim the next job whose inputs lie elsewhere and bring them here. False when there is none."""
+    claim = None if stopping.is_set() else lifecycle.claim_to_fetch()
+    if claim is None:
+        return False
+    with _guarded(claim) as lease:
+        job, _state, found = _prepare(claim, lease)
+        lifecycle.ready(claim, fetched=inputs.keep(job, found))
+    return True
+
+
 def run(claim: Claim, provider: Provider) -> None:
-    """Bring a claimed job as far as its provider does, whatever happens on the way."""
+    """Bring a claimed job as far as its provider does."""
+    with _guarded(claim) as lease:
+        _run(claim, provider, lease)
+
+
+@contextmanager
+def _guarded(claim: Claim) -> Iterator["Lease"]:
+    """Hold the lease, and turn whatever goes wrong into the job's next state."""
     with Lease(claim) as lease:
         try:
-            _run(claim, provider, lease)
+            yield lease
         except Canceled:
             _hand_back(claim)
         except Postponed as error:
@@ -69,35 +89,41 @@ def run(claim: Claim, provider: Provider) -> None:
             log.warning("The render process of job %s ended: %s", claim.job_id, error)
             lifecycle.lose(claim, reason="The render process ended.", at_most=CRASHES_AT_MOST)
         except JobFailure as error:
-            lifecycle.fail(claim.job_id, code=error.code, sentence=error.sentence, guard=claim.guard)
+            lifecycle.fail_claimed(claim, code=error.code, sentence=error.sentence)
         except Exception as error:  # noqa: BLE001 - the job must end, whatever went wrong
             _fail_unexpectedly(claim, error)
         finally:
             shutil.rmtree(media.work_folder(claim.job_id, claim.attempt), ignore_errors=True)
 
 
-def _run(claim: Claim, provider: Provider, lease: "Lease") -> None:
-    media.drop_work(claim.job_id)
-    media.drop_other_results(claim.job_id)
+def _prepare(claim: Claim, lease: "Lease") -> tuple[Job, FormState, inputs.Inputs]:
+    """The job with its inputs in its temporary folder and its exact price reserved."""
+    media.drop_work(claim.job_id, up_to=claim.attempt - 1)
+    media.drop_results(claim.job_id, up_to=claim.attempt - 1)
     job = Job.objects.select_related("team", "key", "person", "connection").get(pk=claim.job_id)
     state = FormState.from_json(job.form_state)
-    folder = media.work_folder(job.pk, claim.attempt)
     lease.progress("fetch", 0.0)
-    inputs = media.gather(job, folder)
-    _settle_price(claim, state, inputs.seconds)
+    folder = media.work_folder(job.pk, claim.attempt)
+    found = inputs.gather(job, folder, is_canceled=lease.is_over)
+    _settle_price(claim, state, found.seconds)
+    return job, state, found
+
+
+def _run(claim: Claim, provider: Provider, lease: "Lease") -> None:
+    job, state, found = _prepare(claim, lease)
     context = RunContext(
         job_id=job.pk,
         attempt=claim.attempt,
         model=job.model,
         values=state.values,
-        inputs=inputs.paths,
-        seconds=state.spec.output_seconds(inputs.seconds),
+        inputs=found.paths,
+        seconds=state.spec.output_seconds(found.seconds),
         max_seconds=float(settings.OUTPUT_MAX_SECONDS),
         seed=job.seed or 0,
-        folder=folder,
+        folder=media.work_folder(job.pk, claim.attempt),
         on_progress=lease.progress,
         is_canceled=lease.is_over,
-        addresses=media.outside_addresses(job) if job.connection else {},
+        addresses=inputs.outside_addresses(job) if job.connection else {},
         callback=_callback(job),
     )
     _conclude(claim, provider.run(context))
@@ -178,7 +204,7 @@ def publish(claim: Claim, made: Made) -> None:
         ),
     )
     if published:
-        media.drop_other_results(claim.job_id, keep=stored.name)
+        media.drop_results(claim.job_id, up_to=claim.attempt, keep=stored.name)
     else:
         media.delete(stored.name)
 
@@ -201,7 +227,7 @@ def _fail_unexpectedly(claim: Claim, error: Exception) -> None:
         if full
         else "Something went wrong on the site's side; nothing was charged. Please try again."
     )
-    lifecycle.fail(claim.job_id, code=code, sentence=sentence, guard=claim.guard)
+    lifecycle.fail_claimed(claim, code=code, sentence=sentence)
 
 
 class Lease:
@@ -241,16 +267,17 @@ class Lease:
         return self._lost.is_set() or stopping.is_set()
 
     def _beat(self) -> None:
-        if not lifecycle.heartbeat(self._claim, stage=self._stage, percent=self._percent):
-            self._lost.set()
+        """A database that does not answer now is no reason to stop: the lease lasts several beats."""
+        try:
+            if not lifecycle.heartbeat(self._claim, stage=self._stage, percent=self._percent):
+                self._lost.set()
+        except DatabaseError as error:
+            log.warning("The lease of job %s could not be renewed: %s", self._claim.job_id, error)
+            connection.close()
 
     def _renew(self) -> None:
         try:
             while not self._ended.wait(settings.LEASE_RENEW_SECONDS):
-                try:
-                    self._beat()
-                except DatabaseError as error:
-                    log.warning("The lease of job %s could not be renewed: %s", self._claim.job_id, error)
-                    connection.close()
+                self._beat()
         finally:
             connection.close()

@@ -19,7 +19,7 @@ from django.utils import timezone
 from django.utils.http import http_date
 from django.views.decorators.http import require_safe
 
-from jobs import media
+from jobs import inputs
 from jobs.models import Job, State
 
 CHUNK = 256 * 1024
@@ -45,7 +45,7 @@ def result_file(request: HttpRequest, job_id: uuid.UUID, signature: str) -> Http
 @require_safe
 def input_file(request: HttpRequest, token: str) -> HttpResponseBase:
     """Serve an upload to the server that makes its job. Never shown in a browser: it is somebody's raw file."""
-    upload = media.signed_upload(token)
+    upload = inputs.signed_upload(token)
     if upload is None or not default_storage.exists(upload.file):
         raise Http404
     return FileResponse(
@@ -82,6 +82,7 @@ def serve(request: HttpRequest, file: BinaryIO, *, etag: str) -> HttpResponseBas
 def _part(file: BinaryIO, wanted: range, size: int) -> HttpResponseBase:
     file.seek(wanted.start)
     response = StreamingHttpResponse(_read(file, len(wanted)), status=206, content_type="video/mp4")
+    response._resource_closers.append(file.close)  # when nobody reads it, too
     response["Content-Length"] = str(len(wanted))
     response["Content-Range"] = f"bytes {wanted.start}-{wanted.stop - 1}/{size}"
     return response

@@ -5,6 +5,7 @@ import json
 import uuid
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from itertools import islice
 from typing import Any, Literal
 
 from django.utils.translation import gettext as _
@@ -16,6 +17,7 @@ from jobs.problems import FieldProblem, Invalid
 from lipsyncweb.http.outbound import Refused, check_address, policy_from_settings
 
 VERSION = 1
+SHOWN_AT_MOST = 20  # problems in one answer
 UPLOAD_PREFIX = "upload:"
 Source = Literal["form", "api"]
 
@@ -57,7 +59,8 @@ def build(spec: ModelSpec, values: Any, *, source: Source) -> FormState:
     try:
         parsed = spec.parameters.model_validate(values)
     except ValidationError as error:
-        raise Invalid([_problem(spec, values, item) for item in error.errors()]) from None
+        found = islice(error.errors(include_url=False, include_input=False), SHOWN_AT_MOST)
+        raise Invalid([_problem(spec, values, item) for item in found]) from None
     data = {name: value for name, value in parsed.model_dump().items() if value is not None}
     problems = [_control_characters(name) for name, value in data.items() if "\0" in str(value)]
     problems += [

@@ -10,7 +10,7 @@ from django.core.files.uploadedfile import UploadedFile
 from django.utils.translation import gettext as _
 
 from accounts.models import Team, User
-from jobs import form_state, media
+from jobs import form_state, inputs, media
 from jobs.catalog.base import FieldSpec, ModelSpec
 from jobs.engine.errors import InputError
 from jobs.form_state import FormState, Invalid, upload_id
@@ -115,7 +115,7 @@ class GenerateForm:
             if (value := self.strings[field.name].strip())
         }
         try:
-            known = media.own_inputs(self.team, FormState(self.spec.slug, {**values, **given}))
+            known = inputs.own_inputs(self.team, FormState(self.spec.slug, {**values, **given}))
         except (Invalid, InputError):
             known = {}  # submitting will say what is wrong with it
         lengths = {name: item.seconds for name, item in known.items() if item.seconds is not None}

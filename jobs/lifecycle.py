@@ -3,19 +3,22 @@
 A verb whose UPDATE matches no row changes nothing and says so: somebody else won, and that is no error.
 """
 
+import logging
 import uuid
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.conf import settings
-from django.db import transaction
-from django.db.models import Case, F, Q, Value, When
+from django.db import DatabaseError, transaction
+from django.db.models import Case, Count, F, Q, QuerySet, Value, When
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from accounts import ledger
 from accounts.ledger import Source
-from jobs import outbox
+from jobs import inputs, media, outbox
 from jobs.models import Connection, Job, JobEvent, State, WebhookDelivery
 from jobs.models.jobs import ACTIVE_STATES
 from jobs.verbs import (
@@ -25,6 +28,7 @@ from jobs.verbs import (
     HAND_OFF,
     POSTPONE,
     PRICE,
+    READY,
     RELEASE,
     REQUEUE,
     SUCCEED,
@@ -33,7 +37,11 @@ from jobs.verbs import (
     Verb,
 )
 
+log = logging.getLogger(__name__)
+
 MAX_LOST_ATTEMPTS = 3
+SWEPT_AT_ONCE = 100
+FETCHES_A_TEAM = 2
 
 
 def begin(job: Job) -> None:
@@ -45,8 +53,21 @@ def begin(job: Job) -> None:
 
 def claim_next() -> Claim | None:
     """Take the job that is next in line for this machine's engine, or None when nobody waits."""
-    line = Job.objects.filter(state=State.QUEUED, connection=None).order_by("created_at")
-    for job_id in line.values_list("pk", flat=True)[:20]:
+    return _claim_first(Job.objects.filter(state=State.QUEUED, connection=None, ready=True))
+
+
+def claim_to_fetch() -> Claim | None:
+    """Take the next job whose inputs must be fetched first. A team has a few at a time: its servers may be slow."""
+    fetching = Job.objects.filter(state=State.RUNNING, connection=None, ready=False)
+    busy = (
+        fetching.values("team").annotate(count=Count("pk")).filter(count__gte=FETCHES_A_TEAM).values("team")
+    )
+    line = Job.objects.filter(state=State.QUEUED, connection=None, ready=False)
+    return _claim_first(line.exclude(team__in=busy))
+
+
+def _claim_first(line: QuerySet[Job]) -> Claim | None:
+    for job_id in line.order_by("created_at").values_list("pk", flat=True)[:20]:
         with transaction.atomic():
             if claim := _claim(job_id):
                 return claim
@@ -99,6 +120,17 @@ def hand_off(claim: Claim, *, external_id: str, ask_at: datetime) -> bool:
             lease_until=None,
             stage="elsewhere",
         )
+    return job is not None
+
+
+def ready(claim: Claim, *, fetched: dict[str, str]) -> bool:
+    """The job's inputs are here: it waits in line for its render."""
+    with transaction.atomic():
+        job = _move(
+            claim.job_id, READY, guard=claim.guard, ready=True, inputs=fetched, lease_until=None, stage=""
+        )
+        if job:
+            outbox.promise(job)
     return job is not None
 
 
@@ -155,7 +187,7 @@ def heartbeat(claim: Claim, *, stage: str = "", percent: int = 0) -> bool:
 
 
 def price(claim: Claim, *, seconds: int, amount: int) -> bool:
-    """Reserve the exact price: `amount` credits for `seconds`, never less than is reserved already.
+    """Reserve the exact price: `amount` credits for `seconds`, more or less than was reserved so far.
 
     Raises NotEnoughCredits, with nothing changed. False: the job is not this worker's any more.
     """
@@ -164,14 +196,15 @@ def price(claim: Claim, *, seconds: int, amount: int) -> bool:
         if job is None:
             return False
         more = amount - job.reserved
-        if more > 0:
-            ledger.reserve(
-                team=job.team,
-                kind=job.purse,
-                amount=more,
-                reference=f"job:{job.pk}:exact",
-                source=_source(job),
-            )
+        move = ledger.reserve if more > 0 else ledger.give_back
+        # The attempt is in the reference: what an address serves may have another length the next time.
+        if more and move(
+            team=job.team,
+            kind=job.purse,
+            amount=abs(more),
+            reference=f"job:{job.pk}:exact:{job.attempt}",
+            source=_source(job),
+        ):
             Job.objects.filter(pk=job.pk).update(reserved=F("reserved") + more)
     return True
 
@@ -205,10 +238,11 @@ def succeed(claim: Claim, result: Result) -> bool:
         if job is None:
             return False
         elapsed = now - (job.started_at or job.created_at)
-        measured = round(elapsed.total_seconds() * 1000)
+        measured = max(0, round(elapsed.total_seconds() * 1000))  # the clock may have been set back
         Job.objects.filter(pk=job.pk).update(
             execution_ms=measured if result.execution_ms is None else result.execution_ms
         )
+        transaction.on_commit(lambda: inputs.drop(job))
         ledger.charge(
             team=job.team, kind=job.purse, amount=job.reserved, reference=f"job:{job.pk}", source=_source(job)
         )
@@ -221,6 +255,11 @@ def fail(job_id: uuid.UUID, *, code: str, sentence: str, guard: Q | None = None)
     with transaction.atomic():
         job = _move(job_id, FAIL, guard=guard, reason=code, **_ended(code, sentence))
         return _settle_without_charge(job)
+
+
+def fail_claimed(claim: Claim, *, code: str, sentence: str) -> bool:
+    """End a job that this worker runs; nothing when it has been taken away meanwhile, be it only back in line."""
+    return fail(claim.job_id, code=code, sentence=sentence, guard=claim.guard & Q(state=State.RUNNING))
 
 
 def cancel(job_id: uuid.UUID, *, reason: str = "") -> bool:
@@ -249,19 +288,33 @@ def lose(claim: Claim, *, reason: str, at_most: int = MAX_LOST_ATTEMPTS) -> bool
 def requeue_expired() -> int:
     """Put jobs whose lease is over back in line; returns how many."""
     over = Q(lease_until__lt=timezone.now())
-    expired = Job.objects.filter(over, state=State.RUNNING).values_list("pk", flat=True)[:100]
-    return sum(
-        _requeue(job_id, over, reason="The worker stopped answering.", at_most=MAX_LOST_ATTEMPTS)
-        for job_id in list(expired)
-    )
+
+    def requeue(job_id: uuid.UUID) -> bool:
+        return _requeue(job_id, over, reason="The worker stopped answering.", at_most=MAX_LOST_ATTEMPTS)
+
+    return _each(Job.objects.filter(over, state=State.RUNNING), requeue)
 
 
 def fail_overdue() -> int:
     """Fail jobs that are past their deadline; returns how many."""
     overdue = Q(deadline__lt=timezone.now())
-    late = Job.objects.filter(overdue, state__in=ACTIVE_STATES).values_list("pk", flat=True)[:100]
     sentence = "The job did not finish before its deadline; nothing was charged. Please submit it again."
-    return sum(fail(job_id, code="deadline", sentence=sentence, guard=overdue) for job_id in list(late))
+
+    def end(job_id: uuid.UUID) -> bool:
+        return fail(job_id, code="deadline", sentence=sentence, guard=overdue)
+
+    return _each(Job.objects.filter(overdue, state__in=ACTIVE_STATES), end)
+
+
+def _each(jobs: QuerySet[Job], act: Callable[[uuid.UUID], bool]) -> int:
+    """Sweep jobs one by one: one whose rows do not fit together must not keep the others waiting."""
+    count = 0
+    for job_id in list(jobs.values_list("pk", flat=True)[:SWEPT_AT_ONCE]):
+        try:
+            count += act(job_id)
+        except (DatabaseError, RuntimeError):
+            log.exception("Job %s could not be swept", job_id)
+    return count
 
 
 def _requeue(job_id: uuid.UUID, guard: Q, *, reason: str, at_most: int) -> bool:
@@ -322,6 +375,9 @@ def _settle_without_charge(job: Job | None) -> bool:
     if job is None:
         return False
     outbox.keep(job)
+    # A worker may have died between storing its result and saying so.
+    transaction.on_commit(lambda: media.drop_results(job.pk, up_to=job.attempt))
+    transaction.on_commit(lambda: inputs.drop(job))
     ledger.give_back(
         team=job.team, kind=job.purse, amount=job.reserved, reference=f"job:{job.pk}", source=_source(job)
     )
@@ -332,7 +388,7 @@ def _settle_without_charge(job: Job | None) -> bool:
 def _announce(job: Job) -> None:
     """Write the job's webhook delivery in the same transaction, and nudge the deliverer after it."""
     if job.webhook:
-        WebhookDelivery.objects.create(job=job, url=job.webhook)
+        WebhookDelivery.objects.create(job=job, url=job.webhook, host=urlsplit(job.webhook).netloc[:260])
         transaction.on_commit(outbox.nudge_deliver)
 
 

@@ -1,21 +1,22 @@
-"""Media files: accepted from people, fetched from addresses, probed, stored, expired.
+"""Media files: accepted from people, probed, stored, expired.
 
 A name or a declared type is never believed: the probe reads the content, in a process of its own.
 """
 
+import contextlib
 import hashlib
+import logging
+import re
 import shutil
 import tempfile
+import threading
 import unicodedata
 import uuid
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
 
 from django.conf import settings
-from django.core import signing
 from django.core.files import File
 from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import UploadedFile
@@ -23,17 +24,13 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.models import Team, User
-from jobs import samples
-from jobs.catalog import FieldSpec
 from jobs.engine.errors import InputError
 from jobs.engine.limits import Limits
 from jobs.engine.probe import Probe, probe
-from jobs.form_state import FormState, upload_id
 from jobs.models import Job, State, Upload
-from jobs.problems import FieldProblem, Invalid, JobFailure
-from lipsyncweb.http import outbound
 
-SAMPLES = {"/samples/portrait.png": samples.portrait_path, "/samples/speech.wav": samples.speech_path}
+log = logging.getLogger(__name__)
+
 ORPHANS_AFTER = timedelta(days=1)
 
 
@@ -44,14 +41,6 @@ class MediaRefused(Exception):
         super().__init__(sentence)
         self.code = code
         self.sentence = sentence
-
-
-@dataclass(frozen=True)
-class OwnFile:
-    """An input that lies here already, so that its length is known before anything is fetched."""
-
-    name: str
-    seconds: float | None
 
 
 def limits_for(kind: str) -> Limits:
@@ -68,18 +57,18 @@ def accept_upload(*, team: Team, user: User | None, upload: UploadedFile, kind: 
     limits = limits_for(kind)
     if upload.size > limits.bytes:
         raise MediaRefused("too_large", _too_large(limits.bytes))
-    with tempfile.TemporaryDirectory(dir=work_folder()) as folder:
-        path = Path(folder) / "upload"
-        with path.open("wb") as file:
-            for chunk in upload.chunks():
-                file.write(chunk)
-        try:
-            found = probe(path, kind=kind, limits=limits)
-        except InputError as error:
-            raise MediaRefused(error.code, error.sentence) from error
-        name = f"uploads/{team.pk}/{uuid.uuid4().hex}"
-        with path.open("rb") as file:
-            stored = default_storage.save(name, File(file))
+    try:
+        with tempfile.TemporaryDirectory(dir=work_folder()) as folder:
+            path = Path(folder) / "upload"
+            with path.open("wb") as file:
+                for chunk in upload.chunks():
+                    file.write(chunk)
+            found = _probe_upload(path, kind, limits)
+            stored = store(path, f"uploads/{team.pk}/{uuid.uuid4().hex}")
+    except OSError as error:
+        log.exception("An upload could not be kept")
+        sentence = _("The site cannot keep the file now; please try again later, or tell its operator.")
+        raise MediaRefused("storage_full", sentence) from error
     return Upload.objects.create(
         team=team,
         person=user,
@@ -94,104 +83,27 @@ def accept_upload(*, team: Team, user: User | None, upload: UploadedFile, kind: 
     )
 
 
+# Probing costs a processor for a while: more at once would hold up every page of the site.
+_probes = threading.BoundedSemaphore(2)
+PROBE_WAIT = 20.0  # seconds
+
+
+def _probe_upload(path: Path, kind: str, limits: Limits) -> Probe:
+    if not _probes.acquire(timeout=PROBE_WAIT):
+        raise MediaRefused("busy", _("Too many files are coming in right now; please try again in a minute."))
+    try:
+        return probe(path, kind=kind, limits=limits)
+    except InputError as error:
+        raise MediaRefused(error.code, error.sentence) from error
+    finally:
+        _probes.release()
+
+
 def clean_name(name: str) -> str:
     """A stranger's file name, made fit to be shown: its last part, without control or direction marks."""
     last = name.replace("\\", "/").rsplit("/", 1)[-1]
     kept = "".join(letter for letter in last if unicodedata.category(letter)[0] != "C")
     return kept.strip()[:100] or "file"
-
-
-def own_inputs(team: Team, form_state: FormState) -> dict[str, OwnFile]:
-    """Those inputs of the request that lie here: uploads of this team, and the samples. Raises Invalid."""
-    found = {}
-    for field in form_state.spec.media_fields:
-        value = form_state.values.get(field.name)
-        if value is None:
-            continue
-        if upload_id(value):
-            upload = _upload(team, value, field.kind)
-            if upload is None:
-                sentence = _("%(field)s: this upload is not there any more; please choose the file again.")
-                path = f"formState.{field.name}"
-                raise Invalid([FieldProblem(path, "upload_not_found", sentence % {"field": path})])
-            found[field.name] = OwnFile(upload.name, upload.seconds)
-        elif sample := _sample(value):
-            found[field.name] = OwnFile(sample.name, _sample_seconds(sample, field))
-    return found
-
-
-def _sample_seconds(sample: Path, field: FieldSpec) -> float | None:
-    try:
-        return probe_file(sample, field.kind).seconds
-    except InputError as error:  # the portrait where speech belongs, say
-        path = f"formState.{field.name}"
-        raise Invalid([FieldProblem(path, error.code, f"{path}: {error.sentence}")]) from error
-
-
-def label(form_state: FormState, inputs: Mapping[str, OwnFile]) -> str:
-    """A short name for the job, made of its inputs' file names: portrait-speech."""
-    stems = []
-    for field in form_state.spec.media_fields:
-        value = form_state.values.get(field.name)
-        if value and field.required:
-            own = inputs.get(field.name)
-            stems.append(Path(own.name if own else clean_name(unquote(urlsplit(value).path))).stem[:30])
-    return "-".join(stem for stem in stems if stem)
-
-
-@dataclass(frozen=True)
-class Inputs:
-    """A job's inputs as local files, and the lengths in seconds of those that have one."""
-
-    paths: dict[str, Path]
-    seconds: dict[str, float]
-
-
-def gather(job: Job, folder: Path) -> Inputs:
-    """Bring the job's inputs into `folder` and probe each. Raises JobFailure with the field's name in it."""
-    state = FormState.from_json(job.form_state)
-    inputs = Inputs({}, {})
-    for field in state.spec.media_fields:
-        value = state.values.get(field.name)
-        if value is None:
-            continue
-        try:
-            path = _bring(job.team, value, field.kind, folder / field.name)
-            found = probe_file(path, field.kind)
-        except (InputError, outbound.OutboundError) as error:
-            raise JobFailure(error.code, f"{field.name}: {error.sentence}") from error
-        inputs.paths[field.name] = path
-        if found.seconds is not None:
-            inputs.seconds[field.name] = found.seconds
-    return inputs
-
-
-INPUT_SALT = "jobs.media.input"
-
-
-def outside_addresses(job: Job) -> dict[str, str]:
-    """Where another server fetches this job's inputs: the original addresses, and signed ones for our uploads."""
-    state = FormState.from_json(job.form_state)
-    base = (job.connection.callback_base if job.connection else "") or settings.SITE_URL
-    found = {}
-    for field in state.spec.media_fields:
-        value = state.values.get(field.name)
-        if value is None:
-            continue
-        upload = _upload(job.team, value, field.kind) if upload_id(value) else None
-        found[field.name] = (
-            f"{base}/inputs/{signing.dumps(str(upload.pk), salt=INPUT_SALT)}" if upload else value
-        )
-    return found
-
-
-def signed_upload(token: str) -> Upload | None:
-    """The upload that a signed address names, for as long as a job may last."""
-    try:
-        found = signing.loads(token, salt=INPUT_SALT, max_age=settings.JOB_DEADLINE_SECONDS)
-    except signing.BadSignature:
-        return None
-    return Upload.objects.filter(pk=found).first()
 
 
 @dataclass(frozen=True)
@@ -207,9 +119,19 @@ def store_result(job_id: uuid.UUID, attempt: int, path: Path) -> StoredFile:
     with path.open("rb") as file:
         for chunk in iter(lambda: file.read(1 << 20), b""):
             digest.update(chunk)
-        file.seek(0)
-        name = default_storage.save(f"results/{job_id}/{attempt}.mp4", File(file))
+    name = store(path, f"results/{job_id}/{attempt}.mp4")
     return StoredFile(name=name, sha256=digest.hexdigest(), bytes=path.stat().st_size)
+
+
+def store(path: Path, name: str) -> str:
+    """Put a local file into the storage; returns its name there. Raises OSError, with nothing left behind."""
+    try:
+        with path.open("rb") as file:
+            return default_storage.save(name, File(file))
+    except OSError:
+        with contextlib.suppress(OSError):
+            default_storage.delete(name)
+        raise
 
 
 def delete(name: str) -> None:
@@ -217,13 +139,13 @@ def delete(name: str) -> None:
     default_storage.delete(name)
 
 
-def drop_other_results(job_id: uuid.UUID, keep: str = "") -> None:
-    """Delete the files that other attempts of this job left."""
+def drop_results(job_id: uuid.UUID, *, up_to: int, keep: str = "") -> None:
+    """Delete the files that attempts of this job left, up to that one: a later one may be in use."""
     folder = f"results/{job_id}"
     if not default_storage.exists(folder):
         return
     for name in default_storage.listdir(folder)[1]:
-        if f"{folder}/{name}" != keep:
+        if f"{folder}/{name}" != keep and _attempt_of(name) <= up_to:
             default_storage.delete(f"{folder}/{name}")
 
 
@@ -236,15 +158,25 @@ def work_folder(job_id: uuid.UUID | None = None, attempt: int = 0) -> Path:
     return folder
 
 
-def drop_work(job_id: uuid.UUID) -> None:
-    """Remove what any attempt of this job left in its temporary folders."""
+def drop_work(job_id: uuid.UUID, *, up_to: int) -> None:
+    """Remove what attempts of this job left in their temporary folders, up to that one."""
     for folder in work_folder().glob(f"{job_id}-*"):
-        shutil.rmtree(folder, ignore_errors=True)
+        if _attempt_of(folder.name.removeprefix(f"{job_id}-")) <= up_to:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _attempt_of(name: str) -> int:
+    """The attempt that a stored name begins with: 2 of 2.mp4, and of the 2_x7Yq.mp4 that a storage makes of it."""
+    digits = re.match(r"\d+", name)
+    return int(digits.group()) if digits else 0
 
 
 def expire() -> int:
-    """Delete results whose time is over and temporary files that nobody owns any more; returns how many results."""
+    """Delete results and uploads whose time is over, and temporary files that nobody owns; returns how many results."""
     now = timezone.now()
+    for upload in Upload.objects.filter(created_at__lt=now - timedelta(days=settings.UPLOAD_DAYS))[:500]:
+        default_storage.delete(upload.file)
+        upload.delete()
     expired = Job.objects.filter(expires_at__lt=now, state=State.COMPLETED).exclude(output_file="")
     count = 0
     for job_id, name in list(expired.values_list("pk", "output_file")[:500]):
@@ -256,43 +188,9 @@ def expire() -> int:
 
 def _drop_abandoned_work(before: datetime) -> None:
     for path in work_folder().iterdir():
-        if path.stat().st_mtime < before.timestamp():
-            shutil.rmtree(path, ignore_errors=True)
-
-
-def _bring(team: Team, value: str, kind: str, target: Path) -> Path:
-    if upload_id(value):
-        upload = _upload(team, value, kind)
-        if upload is None or not default_storage.exists(upload.file):
-            raise InputError(
-                "upload_not_found", "This upload is not there any more; please send the file again."
-            )
-        with default_storage.open(upload.file) as source, target.open("wb") as file:
-            shutil.copyfileobj(source, file)
-        return target
-    if sample := _sample(value):
-        return sample
-    with target.open("wb") as file:
-        outbound.download(
-            value,
-            file,
-            policy=outbound.policy_from_settings(),
-            max_bytes=limits_for(kind).bytes,
-            seconds=settings.MEDIA_FETCH_SECONDS,
-        )
-    return target
-
-
-def _upload(team: Team, value: str, kind: str) -> Upload | None:
-    return Upload.objects.filter(team=team, pk=upload_id(value), kind=kind).first()
-
-
-def _sample(value: str) -> Path | None:
-    """The site's own sample that this address names, which needs no request to be had."""
-    if not value.startswith(settings.SITE_URL + "/"):
-        return None
-    find = SAMPLES.get(value.removeprefix(settings.SITE_URL))
-    return find() if find else None
+        with contextlib.suppress(FileNotFoundError):  # its owner was faster
+            if path.stat().st_mtime < before.timestamp():
+                shutil.rmtree(path, ignore_errors=True)
 
 
 def probe_file(path: Path, kind: str) -> Probe:

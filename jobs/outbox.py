@@ -26,7 +26,7 @@ def promise(job: Job, *, due_at: datetime | None = None) -> None:
     again = due_at or timezone.now() + RESEND_AFTER
     Outbox.objects.update_or_create(job=job, defaults={"due_at": again})
     if due_at is None:
-        transaction.on_commit(nudge_send if job.connection_id else nudge_render)
+        transaction.on_commit(lambda: _nudge(job))
 
 
 def keep(job: Job) -> None:
@@ -48,16 +48,18 @@ def _resend(rows: QuerySet[Outbox]) -> int:
     chosen = list(rows.order_by("due_at").select_related("job")[:RESEND_AT_MOST])
     Outbox.objects.filter(pk__in=[row.pk for row in chosen]).update(due_at=timezone.now() + RESEND_AFTER)
     for row in chosen:
-        nudge_send() if row.job.connection_id else nudge_render()
+        _nudge(row.job)
     return len(chosen)
 
 
-def nudge_render() -> None:
-    _send("jobs.tasks.run_next")
-
-
-def nudge_send() -> None:
-    _send("jobs.tasks.send_due")
+def _nudge(job: Job) -> None:
+    """Nudge the worker whose turn it is: sending is for the light one, and so is fetching."""
+    if job.connection_id:
+        _send("jobs.tasks.send_due")
+    elif job.ready:
+        _send("jobs.tasks.run_next")
+    else:
+        _send("jobs.tasks.fetch_next")
 
 
 def nudge_attend(job_id: uuid.UUID) -> None:

@@ -3,11 +3,10 @@
 import uuid
 from datetime import datetime
 
-from django.db.models import Max, QuerySet
+from django.db.models import QuerySet
 
 from accounts.models import Team
 from jobs.models import Job
-from jobs.models.jobs import ACTIVE_STATES
 
 
 def of_team(team: Team) -> QuerySet[Job]:
@@ -30,14 +29,3 @@ def detail(team: Team, job_id: uuid.UUID) -> Job:
 def for_api(team: Team, job_id: uuid.UUID) -> Job:
     """One job as the job document needs it, in one query."""
     return of_team(team).get(pk=job_id)
-
-
-def active(team: Team) -> bool:
-    """Whether any of the team's jobs is unfinished, so that its pages keep asking."""
-    return of_team(team).filter(state__in=ACTIVE_STATES).exists()
-
-
-def history_version(team: Team) -> str:
-    """Changes whenever a row of the team's history does. One index read."""
-    changed = of_team(team).aggregate(at=Max("changed_at"))["at"]
-    return str(int(changed.timestamp() * 1_000_000)) if changed else "0"

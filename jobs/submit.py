@@ -14,7 +14,7 @@ from accounts import access, ledger
 from accounts.access import Actor
 from accounts.models import ApiKey, Team
 from accounts.models.ledger import PurseKind
-from jobs import connections, idempotency, lifecycle, media
+from jobs import connections, idempotency, inputs, lifecycle
 from jobs.catalog.pricing import MINIMUM_SECONDS, billed_seconds, credits_for
 from jobs.form_state import FormState
 from jobs.models import Job
@@ -64,8 +64,8 @@ def submit(
     """
     access.require(actor, "jobs.submit", team)
     webhook = check_webhook(webhook) if webhook else ""
-    inputs = media.own_inputs(team, form_state)
-    lengths = {name: item.seconds for name, item in inputs.items() if item.seconds is not None}
+    own = inputs.own_inputs(team, form_state)
+    lengths = {name: item.seconds for name, item in own.items() if item.seconds is not None}
     price = quote(form_state, lengths)
     refuse_too_long(price.seconds)
     connection = connections.choose(team, form_state, provider)
@@ -75,7 +75,7 @@ def submit(
         key=actor if by_key else None,
         person=None if by_key else actor.user,
         model=form_state.model,
-        form_state=form_state.to_json(label=media.label(form_state, inputs)),
+        form_state=form_state.to_json(label=inputs.label(form_state, own)),
         fingerprint=form_state.fingerprint,
         webhook=webhook,
         connection=connection,
@@ -84,6 +84,9 @@ def submit(
         reserved=price.credits,
         billed_seconds=price.seconds if price.exact else None,
         seed=_seed(form_state),
+        ready=all(
+            field.name in own for field in form_state.spec.media_fields if field.name in form_state.values
+        ),
         deadline=timezone.now() + timedelta(seconds=settings.JOB_DEADLINE_SECONDS),
     )
     with transaction.atomic():

@@ -1,7 +1,9 @@
 """Celery's doors: each calls one service."""
 
 import functools
+import threading
 import uuid
+from collections.abc import Callable
 from typing import Any
 
 from celery.signals import worker_ready, worker_shutting_down
@@ -19,6 +21,28 @@ def provider() -> EmbeddedProvider:
     return EmbeddedProvider()
 
 
+def at_most(count: int) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Let a task use so many of the light worker's threads and no more.
+
+    What waits for strangers' servers must leave some for the sweeper. What is not done now is in a row, for the next.
+    """
+
+    def bound(work: Callable[..., None]) -> Callable[..., None]:
+        free = threading.BoundedSemaphore(count)
+
+        @functools.wraps(work)
+        def run(*args: Any) -> None:
+            if free.acquire(blocking=False):
+                try:
+                    work(*args)
+                finally:
+                    free.release()
+
+        return run
+
+    return bound
+
+
 @app.task
 def run_next() -> None:
     while execute.run_next(provider()):
@@ -26,6 +50,14 @@ def run_next() -> None:
 
 
 @app.task
+@at_most(2)
+def fetch_next() -> None:
+    while execute.fetch_next():
+        pass
+
+
+@app.task
+@at_most(1)
 def send_due() -> None:
     remote.send_due()
 
@@ -36,11 +68,13 @@ def poll_providers() -> None:
 
 
 @app.task
+@at_most(2)
 def attend(job_id: str) -> None:
     remote.attend(uuid.UUID(job_id))
 
 
 @app.task
+@at_most(2)
 def deliver_due() -> None:
     deliver.deliver_due()
 
@@ -49,6 +83,10 @@ def deliver_due() -> None:
 def sweep() -> None:
     lifecycle.requeue_expired()
     lifecycle.fail_overdue()
+
+
+@app.task
+def resend() -> None:
     outbox.resend_due()
 
 

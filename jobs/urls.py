@@ -1,6 +1,6 @@
 from django.urls import path
 
-from jobs.views import generate, history, site
+from jobs.views import connections, generate, history, site
 
 urlpatterns = [
     path("", site.home, name="home"),
@@ -16,4 +16,9 @@ urlpatterns = [
     path("jobs/<uuid:job_id>", history.job, name="job"),
     path("jobs/<uuid:job_id>/card", history.job_card, name="job_card"),
     path("jobs/<uuid:job_id>/cancel", history.cancel, name="cancel"),
+    path("connections", connections.connection_list, name="connections"),
+    path("connections/new", connections.connection_new, name="connection_new"),
+    path("connections/<int:pk>", connections.connection_edit, name="connection_edit"),
+    path("connections/<int:pk>/switch", connections.connection_switch, name="connection_switch"),
+    path("connections/<int:pk>/remove", connections.connection_remove, name="connection_remove"),
 ]

@@ -4,10 +4,14 @@ A message is only a nudge: the rows are the truth, and the sweeper sends again w
 """
 
 import os
+import sys
 from typing import Any
 
 from celery import Celery
+from celery.signals import beat_init, worker_init
 from django.conf import settings
+from django.core.management import call_command
+from django.core.management.base import SystemCheckError
 
 from lipsyncweb import broker
 
@@ -48,6 +52,11 @@ app.conf.update(
             "schedule": float(settings.SWEEP_SECONDS),
             "options": {"expires": settings.SWEEP_SECONDS},
         },
+        "resend": {
+            "task": "jobs.tasks.resend",
+            "schedule": float(settings.SWEEP_SECONDS),
+            "options": {"expires": settings.SWEEP_SECONDS},
+        },
         "deliver-due": {"task": "jobs.tasks.deliver_due", "schedule": 5.0, "options": {"expires": 5}},
         "poll-providers": {"task": "jobs.tasks.poll_providers", "schedule": 5.0, "options": {"expires": 5}},
         "expire": {"task": "jobs.tasks.expire", "schedule": 600.0, "options": {"expires": 600}},
@@ -55,3 +64,14 @@ app.conf.update(
     },
 )
 app.autodiscover_tasks(["jobs"])
+
+
+@worker_init.connect
+@beat_init.connect
+def refuse_unsafe(**kwargs: Any) -> None:
+    """A worker fetches what strangers name: it does not start unsafely either (lipsyncweb/checks.py)."""
+    try:
+        call_command("check", verbosity=0)
+    except SystemCheckError as error:
+        sys.stderr.write(f"{error}\n")
+        sys.exit(1)

@@ -6,6 +6,11 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register  # noqa: A004
 
 SHORTEST_SECRET = 50
+FEWEST_CHARACTERS = 5
+
+
+def _is_weak(secret: str) -> bool:
+    return len(secret) < SHORTEST_SECRET or len(set(secret)) < FEWEST_CHARACTERS
 
 
 @register(Tags.security)
@@ -14,7 +19,7 @@ def production_is_safe(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     if settings.LIPSYNCWEB_MODE != "production":
         return []
     found: list[CheckMessage] = []
-    if settings.SECRET_KEY == "unset" or len(settings.SECRET_KEY) < SHORTEST_SECRET:  # noqa: S105
+    if settings.SECRET_KEY == "unset" or _is_weak(settings.SECRET_KEY):  # noqa: S105
         found.append(
             Error(
                 "SECRET_KEY is not set, or shorter than 50 characters.",

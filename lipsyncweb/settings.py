@@ -65,6 +65,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
+    "csp.middleware.CSPMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "jobs.api.middleware.JsonErrorsMiddleware",
     "lipsyncweb.middleware.OptionalSlashMiddleware",
@@ -75,7 +76,6 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "csp.middleware.CSPMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "allauth.usersessions.middleware.UserSessionsMiddleware",
     "accounts.middleware.TeamMiddleware",
@@ -105,7 +105,10 @@ TEMPLATES = [
 ]
 
 # --- database, cache, broker --------------------------------------------------------------------
-DATABASES = {"default": env.db("DATABASE_URL", default=f"sqlite:///{DATA_DIR / 'db.sqlite3'}")}
+if env.str("DATABASE_URL", default=""):
+    DATABASES = {"default": env.db("DATABASE_URL")}
+else:  # not by an address: a # in the folder's name would cut it
+    DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": DATA_DIR / "db.sqlite3"}}
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     DATABASES["default"]["CONN_MAX_AGE"] = None
     DATABASES["default"]["OPTIONS"] = {
@@ -138,6 +141,7 @@ LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "history"
 LOGOUT_REDIRECT_URL = "home"
 ACCOUNT_ADAPTER = "accounts.adapter.AccountAdapter"
+MFA_ADAPTER = "accounts.adapter.MFAAdapter"
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]
@@ -164,6 +168,7 @@ STARTING_USER_CREDITS = env.int("STARTING_USER_CREDITS", default=1000)
 EMAIL_FILE_PATH = DATA_DIR / "outbox"
 vars().update(env.email_url("EMAIL_URL", default="filemail://" if LOCAL else "smtp://localhost:25"))
 EMAIL_FILE_PATH = DATA_DIR / "outbox"  # the line above sets an empty one for filemail://
+EMAIL_TIMEOUT = 10  # seconds: a mail server that hangs must not hold the web's threads
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default=f"lipsyncweb <noreply@{SITE_HOST}>")
 
 # --- language and time --------------------------------------------------------------------------
@@ -198,6 +203,7 @@ MEDIA_MAX_AUDIO_BYTES = env.int("MEDIA_MAX_AUDIO_BYTES", default=100_000_000)
 MEDIA_FETCH_SECONDS = env.int("MEDIA_FETCH_SECONDS", default=120)
 OUTPUT_MAX_SECONDS = env.int("OUTPUT_MAX_SECONDS", default=600)
 RESULT_DAYS = env.int("RESULT_DAYS", default=30)
+UPLOAD_DAYS = env.int("UPLOAD_DAYS", default=30)
 
 # --- providers ----------------------------------------------------------------------------------
 # Whether this machine's own engine makes videos, and how it ranks among connections (smallest first).
@@ -207,11 +213,6 @@ PROVIDER_TIMEOUT_SECONDS = env.int("PROVIDER_TIMEOUT_SECONDS", default=30)
 RESULT_MAX_BYTES = env.int("RESULT_MAX_BYTES", default=2_000_000_000)
 # How long a finished result that cannot be fetched is tried for.
 RESULT_FETCH_GIVE_UP_SECONDS = env.int("RESULT_FETCH_GIVE_UP_SECONDS", default=900)
-
-# --- billing ------------------------------------------------------------------------------------
-BILL_EXTENDED_VIDEO_BY = env.str("BILL_EXTENDED_VIDEO_BY", default="output")
-if BILL_EXTENDED_VIDEO_BY not in ("output", "source"):
-    raise ImproperlyConfigured("BILL_EXTENDED_VIDEO_BY must be 'output' or 'source'.")
 
 # --- jobs ---------------------------------------------------------------------------------------
 LEASE_SECONDS = env.int("LEASE_SECONDS", default=45)
@@ -264,5 +265,9 @@ LOGGING = {
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
-    "loggers": {"django.request": {"level": "ERROR"}},
+    "loggers": {
+        "django.request": {"level": "ERROR"},
+        # Anybody can send a wrong Host; a traceback for each would bury the rest.
+        "django.security.DisallowedHost": {"level": "CRITICAL"},
+    },
 }

@@ -1,5 +1,6 @@
 """The URL map."""
 
+from allauth.account.decorators import secure_admin_login
 from django.contrib import admin
 from django.http import FileResponse, HttpRequest
 from django.urls import include, path
@@ -20,6 +21,9 @@ def sample_portrait(request: HttpRequest) -> FileResponse:
 def sample_speech(request: HttpRequest) -> FileResponse:
     return FileResponse(samples.speech_path().open("rb"), content_type="audio/wav")
 
+
+# The operator signs in like everybody: with the limits on guessing, and the second factor.
+admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
 
 urlpatterns = [
     path("", include("jobs.urls")),

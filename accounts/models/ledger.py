@@ -64,7 +64,7 @@ class Entry(models.Model):
         ordering = ["-pk"]
         constraints = [
             # Writing the same thing twice is refused by the database.
-            models.UniqueConstraint(fields=["kind", "reference"], name="entry_once"),
+            models.UniqueConstraint(fields=["purse", "kind", "reference"], name="entry_once"),
         ]
         indexes = [
             # The credits page reads a purse's newest lines.

@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Callable
+from itertools import islice
 from typing import Any
 
 from django.http import HttpRequest, JsonResponse
@@ -62,23 +63,21 @@ def _refuse_unknown_keys(body: dict[str, Any]) -> None:
         problems.append(
             FieldProblem("formState", "required", _("formState is required: an object with the parameters."))
         )
-    for name in body:
-        if name not in TOP_LEVEL:
-            sentence = _("%(name)s is not a field of this request; it takes: %(known)s.")
-            problems.append(
-                FieldProblem(
-                    name[:120],
-                    "unknown_field",
-                    sentence % {"name": name[:120], "known": ", ".join(TOP_LEVEL)},
-                )
-            )
+    unknown = (name for name in body if name not in TOP_LEVEL)
+    for name in islice(unknown, form_state.SHOWN_AT_MOST):
+        sentence = _("%(name)s is not a field of this request; it takes: %(known)s.") % {
+            "name": name[:120],
+            "known": ", ".join(TOP_LEVEL),
+        }
+        problems.append(FieldProblem(name[:120], "unknown_field", sentence))
     if problems:
         raise Invalid(problems)
 
 
 def _text(body: dict[str, Any], name: str) -> str:
     """An optional top-level string; null and "" count as absent."""
-    found = body.get(name) or ""
+    found = body.get(name)
+    found = "" if found is None else found
     if not isinstance(found, str):
         raise Invalid([FieldProblem(name, "wrong_type", _("%(name)s must be a string.") % {"name": name})])
     return found

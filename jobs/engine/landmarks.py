@@ -99,17 +99,27 @@ class MediapipeLandmarks:
         faces = [face for box in self._boxes(picture) if (face := self.mesh_at(picture, *box)) is not None]
         return _distinct(sorted(faces, key=lambda face: -face.box[2] * face.box[3]))
 
-    def mesh_at(self, picture: Array, x: float, y: float, side: float) -> Face | None:
+    @staticmethod
+    def following_mesh() -> Any:
+        """A mesh of one's own that follows a face through a clip, for `mesh_at`."""
+        with _quiet():
+            from mediapipe.python.solutions import face_mesh
+
+            return face_mesh.FaceMesh(
+                static_image_mode=False, refine_landmarks=True, max_num_faces=1, min_detection_confidence=0.3
+            )
+
+    def mesh_at(self, picture: Array, x: float, y: float, side: float, *, mesh: Any = None) -> Face | None:
         """The mesh of the face centred at (x, y) in a box of `side` pixels, or None where there is none."""
         scale = CROP_SIZE / (CROP * side)
         half = CROP_SIZE / 2
         matrix = np.array([[scale, 0, half - x * scale], [0, scale, half - y * scale]], np.float32)
         crop = _cut(picture, matrix, scale)
-        answer = self._ask(self._mesh, crop)
+        answer = self._ask(self._mesh if mesh is None else mesh, crop)
         if not answer.multi_face_landmarks:
             return None
-        mesh = answer.multi_face_landmarks[0].landmark
-        points = np.array([(p.x, p.y, p.z) for p in mesh], np.float32) * (CROP_SIZE / scale)
+        found = answer.multi_face_landmarks[0].landmark
+        points = np.array([(p.x, p.y, p.z) for p in found], np.float32) * (CROP_SIZE / scale)
         points[:, 0] += x - half / scale
         points[:, 1] += y - half / scale
         return Face.of(points)
@@ -136,21 +146,38 @@ class MediapipeLandmarks:
 
 
 class FaceTracker:
-    """Follows one face through the frames of a clip: the last place first, the detector when it is lost."""
+    """Follows one face through the frames of a clip; looks for it anew when it is lost.
+
+    The mesh follows on its own from frame to frame, and the crop it sees moves only when the face has moved
+    well within it: a crop that jumped by pixels would show as movement of the lips.
+    """
 
     def __init__(self, source: MediapipeLandmarks) -> None:
         self._source = source
-        self._last: Face | None = None
+        self._mesh = source.following_mesh()
+        self._crop: tuple[float, float, float] | None = None
 
     def next(self, picture: Array) -> Face | None:
-        face = None
-        if self._last is not None:
-            x, y, width, height = self._last.box
-            face = self._source.mesh_at(picture, x + width / 2, y + height / 2, max(width, height) * 0.8)
-        if face is None:
-            face = next(iter(self._source.find(picture)), None)
-        self._last = face
+        if self._crop is None:
+            found = next(iter(self._source.find(picture)), None)
+            self._crop = None if found is None else _around(found)
+        if self._crop is None:
+            return None
+        face = self._source.mesh_at(picture, *self._crop, mesh=self._mesh)
+        if face is None or _strays(_around(face), self._crop):
+            self._crop = None if face is None else _around(face)
         return face
+
+
+def _around(face: Face) -> tuple[float, float, float]:
+    """Centre and side of a crop for a face, as the detector's box would give them."""
+    x, y, width, height = face.box
+    return x + width / 2, y + height / 2, 0.8 * max(width, height)
+
+
+def _strays(place: tuple[float, float, float], crop: tuple[float, float, float]) -> bool:
+    moved = max(abs(place[0] - crop[0]), abs(place[1] - crop[1]))
+    return moved > 0.2 * crop[2] or not 0.8 < place[2] / crop[2] < 1.25
 
 
 def _distinct(faces: list[Face]) -> list[Face]:

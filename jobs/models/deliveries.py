@@ -21,6 +21,8 @@ class WebhookDelivery(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="deliveries")
     url = models.TextField()
+    host = models.CharField(max_length=260)  # with its port
+    held_until = models.DateTimeField(null=True)  # a worker is trying it now
     state = models.CharField(max_length=10, choices=DeliveryState.choices, default=DeliveryState.DUE)
     attempts = models.PositiveSmallIntegerField(default=0)
     due_at = models.DateTimeField(default=timezone.now)

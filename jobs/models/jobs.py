@@ -24,7 +24,6 @@ class State(models.TextChoices):
 
 
 ACTIVE_STATES = (State.QUEUED, State.RUNNING, State.WAITING)
-ENDED_STATES = (State.COMPLETED, State.FAILED, State.CANCELED)
 
 
 class Job(models.Model):
@@ -67,6 +66,10 @@ class Job(models.Model):
     charged = models.PositiveIntegerField(default=0)
     billed_seconds = models.PositiveIntegerField(null=True)
 
+    # Whether its inputs lie here, so that a render starts at once; `inputs` names those that were fetched.
+    ready = models.BooleanField(default=False)
+    inputs = models.JSONField(default=dict)
+
     # The lease: a worker owns the job while it renews it, and `attempt` fences out one that wakes up late.
     attempt = models.PositiveIntegerField(default=0)
     lost_attempts = models.PositiveIntegerField(default=0)
@@ -101,8 +104,6 @@ class Job(models.Model):
         indexes = [
             # The history page: a team's jobs, newest first.
             models.Index(fields=["team", "-created_at", "-id"], name="job_by_team"),
-            # "Has anything changed?", asked by every open history page.
-            models.Index(fields=["team", "-changed_at"], name="job_by_change"),
             # The next job in line.
             models.Index(fields=["created_at"], name="job_queued", condition=models.Q(state="queued")),
             # The sweeper: leases that are over, deadlines that have passed.

@@ -13,6 +13,7 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from accounts import access
 from accounts.models import Entry
 from jobs import catalog
 from jobs.models import Job
@@ -45,6 +46,13 @@ def current(context: Context, *names: str) -> SafeString:
     request = context.get("request")
     match = getattr(request, "resolver_match", None)
     return mark_safe(' aria-current="page"') if match and match.url_name in names else mark_safe("")
+
+
+@register.simple_tag(takes_context=True)
+def may(context: Context, action: str) -> bool:
+    """Whether the visitor may do this in the current team, for links that lead nowhere else."""
+    request = context["request"]
+    return bool(request.team) and access.may(request.membership, action, request.team)
 
 
 @register.filter

@@ -11,7 +11,7 @@ from django.shortcuts import redirect, render
 from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET, require_http_methods
+from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts import access, ledger
 from jobs import catalog, lifecycle, queries
@@ -24,7 +24,7 @@ PAGE = 20
 
 @login_required
 @never_cache
-@require_GET
+@require_safe
 def history(request: HttpRequest) -> HttpResponse:
     access.require(request.membership, "jobs.read", request.team)
     before = _moment(request.GET.get("before", ""))
@@ -41,7 +41,7 @@ def history(request: HttpRequest) -> HttpResponse:
 
 @login_required
 @never_cache
-@require_GET
+@require_safe
 def history_rows(request: HttpRequest) -> HttpResponse:
     """What changed on the first page since the versions in `v`: 204 when nothing did.
 
@@ -67,14 +67,14 @@ def history_rows(request: HttpRequest) -> HttpResponse:
 
 @login_required
 @never_cache
-@require_GET
+@require_safe
 def job(request: HttpRequest, job_id: uuid.UUID) -> HttpResponse:
     return render(request, "jobs/job.html", _job_context(request, _job(request, job_id)))
 
 
 @login_required
 @never_cache
-@require_GET
+@require_safe
 def job_card(request: HttpRequest, job_id: uuid.UUID) -> HttpResponse:
     """The job page's changing part: 204 while its version is still `v`."""
     found = _job(request, job_id)
@@ -129,7 +129,8 @@ def _moment(text: str) -> Any:
         moment = parse_datetime(text)
     except ValueError:
         return None
-    return moment if moment and moment.tzinfo else None
+    # The first and last years have no place for a time zone's hours.
+    return moment if moment and moment.tzinfo and 1 < moment.year < 9999 else None
 
 
 def _job(request: HttpRequest, job_id: uuid.UUID) -> Job:

@@ -6,7 +6,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest
 from django.shortcuts import redirect, render
 from django.utils.http import url_has_allowed_host_and_scheme
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_POST, require_safe
 
 from jobs import catalog
 from jobs.catalog.pricing import CREDITS_A_SECOND, MINIMUM_SECONDS, credits_for
@@ -32,7 +32,7 @@ def prices() -> list[Price]:
     ]
 
 
-@require_GET
+@require_safe
 def home(request: HttpRequest) -> HttpResponse:
     context = {
         "prices": prices(),
@@ -45,7 +45,7 @@ def home(request: HttpRequest) -> HttpResponse:
     return render(request, "site/home.html", context)
 
 
-@require_GET
+@require_safe
 def docs(request: HttpRequest) -> HttpResponse:
     site = settings.SITE_URL
     context = {
@@ -68,7 +68,7 @@ def docs(request: HttpRequest) -> HttpResponse:
     return render(request, "site/docs.html", context)
 
 
-@require_GET
+@require_safe
 def licences(request: HttpRequest) -> HttpResponse:
     return render(request, "site/licences.html")
 

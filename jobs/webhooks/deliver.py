@@ -63,23 +63,33 @@ def deliver_due(*, at_most: int = 20) -> int:
 
 
 def _claim_due(at_most: int) -> Iterator[WebhookDelivery]:
-    """Deliveries that this worker alone may try now: the UPDATE moves `due_at` past the longest attempt."""
-    due = WebhookDelivery.objects.filter(state=DeliveryState.DUE, due_at__lte=timezone.now())
-    for delivery_id in list(due.order_by("due_at").values_list("pk", flat=True)[:at_most]):
-        hold = timedelta(seconds=settings.WEBHOOK_TIMEOUT_SECONDS * 2 + 30)
-        claimed = due.filter(pk=delivery_id).update(attempts=F("attempts") + 1, due_at=timezone.now() + hold)
+    """Deliveries that this worker alone may try now: the UPDATE moves `due_at` past the longest attempt.
+
+    One at a time for each receiver, so that one which never answers holds up its own alone.
+    """
+    for _number in range(at_most):
+        now = timezone.now()
+        due = WebhookDelivery.objects.filter(state=DeliveryState.DUE, due_at__lte=now)
+        held = WebhookDelivery.objects.filter(state=DeliveryState.DUE, held_until__gt=now)
+        row = due.exclude(host__in=held.values("host")).order_by("attempts", "due_at").first()
+        if row is None:
+            return
+        until = now + timedelta(seconds=settings.WEBHOOK_TIMEOUT_SECONDS * 2 + 30)
+        claimed = due.filter(pk=row.pk).update(attempts=F("attempts") + 1, due_at=until, held_until=until)
         if claimed:
-            yield WebhookDelivery.objects.select_related("job__team", "job__key").get(pk=delivery_id)
+            yield WebhookDelivery.objects.select_related("job__team", "job__key").get(pk=row.pk)
 
 
 def _post(delivery: WebhookDelivery) -> Attempted:
+    try:
+        secret = webhook_secret(delivery.job.team)
+    except ValueError as error:
+        return Attempted(status=None, error=str(error), answer="", duration_ms=0)
     body = json.dumps(job_document(delivery.job), ensure_ascii=False, separators=(",", ":"))
     headers = {
         "Content-Type": "application/json",
         "User-Agent": "lipsyncweb-webhooks/1",
-        **signing.headers(
-            secret=webhook_secret(delivery.job.team), message_id=delivery.message_id, body=body
-        ),
+        **signing.headers(secret=secret, message_id=delivery.message_id, body=body),
     }
     began = time.monotonic()
     try:
@@ -109,7 +119,7 @@ def _conclude(delivery: WebhookDelivery, tried: Attempted) -> None:
     with transaction.atomic():
         mine = WebhookDelivery.objects.filter(
             pk=delivery.pk, state=DeliveryState.DUE, attempts=delivery.attempts
-        ).update(state=state, due_at=due_at)
+        ).update(state=state, due_at=due_at, held_until=None)
         DeliveryAttempt.objects.create(
             delivery=delivery,
             number=delivery.attempts,

@@ -107,7 +107,7 @@ class Client:
             for _hop in range(max_redirects + 1):
                 with self._send("GET", url, b"", {}, deadline) as response:
                     if response.status_code in REDIRECTS and response.headers.get("Location"):
-                        url = urljoin(response.url, response.headers["Location"])
+                        url = _target(response)
                         continue
                     return _save(response, target, max_bytes, deadline)
         raise FetchFailed(_("The address redirects more than %d times. Use the final one.") % max_redirects)
@@ -190,6 +190,13 @@ def _answer(response: requests.Response, read_bytes: int, deadline: "_Deadline")
         body=content,
         location=response.headers.get("Location", "") if 300 <= response.status_code < 400 else "",
     )
+
+
+def _target(response: requests.Response) -> str:
+    try:
+        return urljoin(response.url, response.headers["Location"])
+    except ValueError as error:
+        raise FetchFailed(_("The address redirects to one that is not valid. Use the final one.")) from error
 
 
 def download(

@@ -14,15 +14,10 @@ from pytest_httpserver import HTTPServer
 from standardwebhooks import Webhook
 from werkzeug import Request, Response
 
-from jobs import samples
 from jobs.models import Connection, Job
 from lipsyncweb.secretbox import seal
-from tests.jobs.making import make_job
+from tests.jobs.making import SAMPLES, make_job
 
-SAMPLES = {
-    "image": "http://localhost:8000/samples/portrait.png",
-    "audio": "http://localhost:8000/samples/speech.wav",
-}
 KEY = "sk_theirs_secret"
 
 
@@ -130,7 +125,7 @@ def video() -> bytes:
 
 
 def remote_job(owner, **values) -> Job:
-    samples.speech_path()
+    """A job whose inputs lie here, for the most preferred provider."""
     return make_job(owner, **{**SAMPLES, **values})
 
 

@@ -15,14 +15,9 @@ from jobs.engine.errors import Canceled, EngineDied
 from jobs.models import Job, JobEvent
 from jobs.providers.base import Done, Failed
 from jobs.providers.embedded import EmbeddedProvider
-from tests.jobs.making import make_job
+from tests.jobs.making import SAMPLES, claim, make_job, result
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-SAMPLES = {
-    "image": "http://localhost:8000/samples/portrait.png",
-    "audio": "http://localhost:8000/samples/speech.wav",
-}
 
 
 class Provider:
@@ -50,7 +45,12 @@ def engine():
 
 
 def run(provider, job):
-    assert execute.run_next(provider)
+    """Fetch its inputs if they lie elsewhere, then render it if it came so far."""
+    if not job.ready:
+        assert execute.fetch_next()
+        assert not execute.fetch_next()
+    if Job.objects.get(pk=job.pk).ready:
+        assert execute.run_next(provider)
     return Job.objects.get(pk=job.pk)
 
 
@@ -194,6 +194,68 @@ def test_a_stopped_worker_hands_its_job_back(owner):
     assert (ended.state, ended.lost_attempts) == ("queued", 0)
     assert JobEvent.objects.filter(job=job, verb="release").count() == 1
     assert run(Provider(), job).state == "completed"
+
+
+def test_inputs_that_were_fetched_are_kept_for_the_render_and_dropped_after_it(owner, httpserver):
+    httpserver.expect_oneshot_request("/voice.wav").respond_with_data(samples.speech_path().read_bytes())
+    job = make_job(owner, **{**SAMPLES, "audio": httpserver.url_for("/voice.wav")})
+    seen = []
+    ended = run(Provider(lambda context: seen.append(context.inputs["audio"].read_bytes())), job)
+    assert seen == [samples.speech_path().read_bytes()]
+    assert ended.state == "completed"
+    assert [event.verb for event in JobEvent.objects.filter(job=job)] == [
+        *("submit", "claim", "price", "ready", "claim", "price", "succeed")
+    ]
+    assert not list(Path(media.settings.MEDIA_ROOT).rglob(f"inputs/{job.pk}/*"))
+
+
+def test_a_team_with_slow_servers_holds_up_no_other(owner, stranger):
+    jobs = [make_job(owner) for _ in range(3)]
+    held = [lifecycle.claim_to_fetch() for _ in range(2)]
+    assert [each.job_id for each in held] == [job.pk for job in jobs[:2]]
+    assert lifecycle.claim_to_fetch() is None
+    theirs = make_job(stranger)
+    assert claim(theirs)
+
+
+def test_audio_of_another_length_on_the_second_attempt_is_priced_anew(owner):
+    """What an address serves may change: up, then down, and the credits add up each time."""
+    job = make_job(owner)
+    for seconds in (10, 20, 5):
+        held = claim(job)
+        assert lifecycle.price(held, seconds=seconds, amount=seconds * 2)
+        assert ledger.balances(owner.team).api.reserved == seconds * 2
+        lifecycle.release(held, reason="stopped")
+    assert lifecycle.succeed(claim(job), result(job))
+    assert available(owner) == 990
+    assert reconciliation.findings() == []
+
+
+def test_f13_a_late_worker_ends_nothing_and_deletes_nothing(owner):
+    """It was paused after its claim; meanwhile the job went back in line, and then completed."""
+    job = make_job(owner, **SAMPLES)
+    late = claim(job)
+    lifecycle.lose(late, reason="paused")
+    assert not lifecycle.fail_claimed(late, code="fetch_failed", sentence="Too late.")
+    ended = run(Provider(), job)
+    execute.run(late, Provider(raising(execute.JobFailure("no_face", "Too late."))))
+    assert Job.objects.get(pk=job.pk).state == "completed"
+    assert media.default_storage.exists(ended.output_file)
+
+
+def test_a_file_that_a_dead_worker_stored_and_did_not_publish_is_replaced(owner):
+    """F10, between upload and commit."""
+    job = make_job(owner, **SAMPLES)
+    dead = claim(job)
+    file = media.work_folder() / "dead.mp4"
+    file.write_bytes(b"an earlier attempt's")
+    media.store_result(job.pk, dead.attempt, file)
+    file.unlink()
+    lifecycle.lose(dead, reason="killed")
+    ended = run(Provider(), job)
+    results = Path(media.settings.MEDIA_ROOT) / "results" / str(job.pk)
+    assert [path.name for path in results.iterdir()] == ["2.mp4"]
+    assert ended.output_file.endswith("/2.mp4")
 
 
 def test_nobody_in_line_is_no_work(db):

@@ -1,8 +1,10 @@
 """The state machine: what each verb does, and that it does it once."""
 
+import threading
 from datetime import timedelta
 
 import pytest
+from django.db import connection
 from django.db.models import F
 from django.utils import timezone
 
@@ -32,7 +34,7 @@ def test_claim_takes_the_oldest_and_keeps_the_promise(owner):
     first, second = make_job(owner), make_job(owner)
     assert claim(first).attempt == 1
     assert claim(second).attempt == 1
-    assert lifecycle.claim_next() is None
+    assert lifecycle.claim_next() is lifecycle.claim_to_fetch() is None
     assert not Outbox.objects.exists()
 
 
@@ -179,3 +181,53 @@ def test_reconciliation_finds_what_does_not_add_up(owner):
     assert len(found) == 2
     assert f"Purse {purse.pk}" in found[0]
     assert f"Job {job.pk}" in found[1]
+
+
+def test_a_job_whose_rows_do_not_fit_keeps_no_other_from_the_sweep(owner, stranger):
+    broken, sound = make_job(owner), make_job(stranger)
+    purse = ledger.balances(owner.team).api
+    type(purse).objects.filter(pk=purse.pk).update(reserved=0)
+    Job.objects.update(deadline=timezone.now() - timedelta(seconds=1))
+    assert lifecycle.fail_overdue() == 1
+    assert (fresh(broken).state, fresh(sound).state) == ("queued", "failed")
+
+
+def test_a_clock_that_was_set_back_costs_no_result(owner):
+    job = make_job(owner)
+    held = claim(job)
+    Job.objects.update(started_at=timezone.now() + timedelta(minutes=10))
+    assert lifecycle.succeed(held, result(job))
+    assert fresh(job).execution_ms == 0
+
+
+@pytest.mark.django_db(transaction=True)
+def test_f22_cancel_races_completion(owner):
+    """One terminal state; charged only if it completed."""
+    outcomes = set()
+    for _round in range(8):
+        job = make_job(owner)
+        held = claim(job)
+        barrier = threading.Barrier(2)
+        won = {}
+
+        def race(name, act, barrier=barrier, won=won):
+            barrier.wait()
+            won[name] = act()
+            connection.close()
+
+        threads = [
+            threading.Thread(
+                target=race,
+                args=("completed", lambda held=held, job=job: lifecycle.succeed(held, result(job))),
+            ),
+            threading.Thread(target=race, args=("canceled", lambda job=job: lifecycle.cancel(job.pk))),
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert sorted(won.values()) == [False, True]
+        assert won[fresh(job).state]
+        outcomes.add(fresh(job).state)
+    assert reconciliation.findings() == []
+    assert outcomes <= {"completed", "canceled"}

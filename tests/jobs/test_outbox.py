@@ -12,7 +12,7 @@ from django.utils import timezone
 from jobs import outbox
 from jobs.models import Outbox
 from lipsyncweb.celery import app
-from tests.jobs.making import claim, make_job
+from tests.jobs.making import SAMPLES, claim, make_job
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -40,14 +40,14 @@ def _empty_queue():
 
 def test_a_nudge_leaves_after_the_commit_and_not_before(owner):
     with transaction.atomic():
-        make_job(owner)
+        make_job(owner, **SAMPLES)
         assert waiting() == []
     assert waiting() == ["jobs.tasks.run_next"]
 
 
 def test_a_submit_that_is_rolled_back_sends_nothing(owner):
     with transaction.atomic():
-        make_job(owner)
+        make_job(owner, **SAMPLES)
         transaction.set_rollback(True)
     assert waiting() == []
     assert not Outbox.objects.exists()
@@ -55,7 +55,7 @@ def test_a_submit_that_is_rolled_back_sends_nothing(owner):
 
 def test_what_nobody_claimed_is_sent_again_once_it_is_due(owner):
     for _job in range(outbox.RESEND_AT_MOST + 3):
-        make_job(owner)
+        make_job(owner, **SAMPLES)
     waiting()
     assert outbox.resend_due() == 0
     Outbox.objects.update(due_at=timezone.now() - timedelta(seconds=1))
@@ -65,7 +65,7 @@ def test_what_nobody_claimed_is_sent_again_once_it_is_due(owner):
 
 
 def test_a_claimed_job_needs_no_nudge(owner):
-    job = make_job(owner)
+    job = make_job(owner, **SAMPLES)
     claim(job)
     assert outbox.resend_all() == 0
 
@@ -73,7 +73,7 @@ def test_a_claimed_job_needs_no_nudge(owner):
 @pytest.mark.parametrize("broker", ["redis://127.0.0.1:{port}/0", "amqp://127.0.0.1:{port}//"])
 def test_a_broker_that_is_down_costs_no_error(broker, unused_port, tmp_path):
     """In a process of its own, which reads the setting when it starts."""
-    script = "import django; django.setup(); from jobs import outbox; outbox.nudge_render(); print('went on')"
+    script = "import django; django.setup(); from jobs import outbox; outbox.nudge_deliver(); print('went on')"
     environment = {
         **os.environ,
         "DATA_DIR": str(tmp_path),

@@ -11,7 +11,7 @@ from accounts import ledger
 from jobs import lifecycle, remote
 from jobs.models import Connection, Job, JobEvent, Outbox
 from jobs.problems import Invalid
-from tests.jobs.making import claim, make_job
+from tests.jobs.making import SAMPLES, claim, make_job
 from tests.jobs.remotely import Upstream, answer, connect, remote_job
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -233,6 +233,7 @@ def test_a_timeout_after_acceptance_is_sent_again_under_the_same_key(owner, upst
     job = remote_job(owner)
     remote.send_due()
     assert (fresh(job).state, fresh(job).sends) == ("queued", 1)
+    settings.PROVIDER_TIMEOUT_SECONDS = 30
     upstream.on_submit = lambda request: upstream.accept("the-same")
     make_due(job)
     remote.send_due()
@@ -271,7 +272,7 @@ class TestTheChoice:
 
     def test_is_the_engine_here_when_it_is_preferred(self, owner, httpserver, settings):
         connect(httpserver, preference=120)
-        job = make_job(owner)
+        job = make_job(owner, **SAMPLES)
         assert job.connection is None
         assert claim(job)
 

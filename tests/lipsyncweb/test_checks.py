@@ -8,7 +8,11 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-SAFE = {"LIPSYNCWEB_MODE": "production", "SECRET_KEY": "s" * 50, "SITE_URL": "https://video.example.com"}
+SAFE = {
+    "LIPSYNCWEB_MODE": "production",
+    "SECRET_KEY": "0123456789" * 5,
+    "SITE_URL": "https://video.example.com",
+}
 
 
 def check(tmp_path, **environment):
@@ -27,6 +31,7 @@ def test_a_safe_production_site_starts(tmp_path):
     [
         ({"SECRET_KEY": ""}, "E001"),
         ({"SECRET_KEY": "short"}, "E001"),
+        ({"SECRET_KEY": "s" * 50}, "E001"),
         ({"DEBUG": "on"}, "E002"),
         ({"OUTBOUND_ALLOW_LOOPBACK": "on"}, "E003"),
         ({"SITE_URL": "http://video.example.com"}, "E004"),
