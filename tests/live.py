@@ -3,10 +3,7 @@
 import contextlib
 import os
 import signal
-import socket
 import sqlite3
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -15,14 +12,9 @@ from typing import Any, TypeVar
 import psycopg
 import requests
 
-ROOT = Path(__file__).resolve().parents[1]
+from lipsyncweb import livesite
+
 T = TypeVar("T")
-
-
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return found.getsockname()[1]
 
 
 def until(look: Callable[[], T], *, seconds: float, every: float = 0.1) -> T:
@@ -35,74 +27,24 @@ def until(look: Callable[[], T], *, seconds: float, every: float = 0.1) -> T:
     return found
 
 
-class LiveSite:
-    """`python -m lipsyncweb.run` with a data folder and a port of its own. Settings are environment variables."""
+class LiveSite(livesite.LiveSite):
+    """The site's own helper, with what only tests do: look into its database and kill its processes."""
 
     def __init__(self, folder: Path, **settings: str):
-        self.folder = folder
-        self.port = free_port()
-        self.url = f"http://localhost:{self.port}"
-        self.log = folder / "site.log"
-        self.environment = {
-            **os.environ,
-            "DATA_DIR": str(folder / "data"),
-            "PORT": str(self.port),
-            **settings,
-        }
-        self.process: subprocess.Popen[bytes] | None = None
-
-    def __enter__(self) -> "LiveSite":
-        with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "lipsyncweb.run"],
-                cwd=ROOT,
-                env=self.environment,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-            )
-        try:
-            until(self._answers, seconds=60)
-        except TimeoutError:
-            self.__exit__()
-            raise AssertionError(self.log.read_text()) from None
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        if self.process:
-            self.process.terminate()
-            self.process.wait(timeout=30)
-
-    def _answers(self) -> bool:
-        try:
-            return requests.get(self.url, timeout=2).ok
-        except requests.RequestException:
-            return False
-
-    def manage(self, *words: str) -> str:
-        """Run a management command of this site and return what it printed."""
-        ran = subprocess.run(
-            [sys.executable, "manage.py", *words],
-            cwd=ROOT,
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            check=True,
-            timeout=60,
-        )
-        return ran.stdout
+        super().__init__(folder / "data", **settings)
 
     def sql(self, query: str) -> list[tuple[Any, ...]]:
         """Read this site's database, past the site."""
-        address = self.environment.get("DATABASE_URL", "")
+        address = self.env.get("DATABASE_URL", "")
         if address:
             with psycopg.connect(address) as database:
                 return database.execute(query).fetchall()
-        path = f"file:{self.environment['DATA_DIR']}/db.sqlite3?mode=ro"
+        path = f"file:{self.data_dir}/db.sqlite3?mode=ro"
         with contextlib.closing(sqlite3.connect(path, uri=True)) as database:
             return database.execute(query).fetchall()
 
     def client(self, email: str = "client@example.com") -> "ApiClient":
-        return ApiClient(self.url, self.manage("issue_key", "--email", email).splitlines()[-1])
+        return ApiClient(self.url, self.issue_key(email))
 
     def pids(self, *words: str) -> list[int]:
         """The processes below this site's whose command line holds all of these words."""
@@ -113,7 +55,7 @@ class LiveSite:
                     stat = (entry / "stat").read_text().rsplit(")", 1)[1].split()
                     parents[int(entry.name)] = int(stat[1])
                     commands[int(entry.name)] = (entry / "cmdline").read_text().split("\0")
-        family = [self.process.pid] if self.process else []
+        family = [self.process.pid]
         for pid in family:
             family += [child for child, parent in parents.items() if parent == pid]
         return [pid for pid in family if all(word in commands.get(pid, ()) for word in words)]

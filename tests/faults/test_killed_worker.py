@@ -14,9 +14,9 @@ def check_one_of_everything(site, client, job_id, *, attempts):
     assert document["status"] == "completed", document
     assert site.sql("SELECT attempt FROM jobs_job") == [(attempts,)]
     assert site.sql("SELECT count(*) FROM accounts_entry WHERE kind = 'charge'") == [(1,)]
-    results = site.folder / "data/media/results" / job_id
+    results = site.data_dir / "media/results" / job_id
     assert [path.name for path in results.iterdir()] == [f"{attempts}.mp4"]
-    until(lambda: not list((site.folder / "data/work").iterdir()), seconds=5)
+    until(lambda: not list((site.data_dir / "work").iterdir()), seconds=5)
     assert requests.get(document["output"], timeout=30).content[4:8] == b"ftyp"
     assert "Every balance" in site.manage("reconcile")
 
@@ -48,7 +48,7 @@ def test_a_stopped_site_hands_its_job_over_to_the_next_start(site, long_speech):
     client = site.client()
     job_id = client.submit(audio=long_speech, resolution="720p")
     in_mid_render(client, job_id, 20)
-    site.__exit__()
+    site.stop()
     assert site.sql("SELECT state, lost_attempts FROM jobs_job") == [("queued", 0)]
     with site:
         check_one_of_everything(site, client, job_id, attempts=2)
