@@ -7,10 +7,11 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
+from django.utils.functional import cached_property
 from django.utils.translation import gettext as _
 
 from accounts.models import Team, User
-from jobs import form_state, inputs, media
+from jobs import connections, form_state, inputs, media
 from jobs.catalog.base import FieldSpec, ModelSpec
 from jobs.engine.errors import InputError
 from jobs.form_state import FormState, Invalid, upload_id
@@ -67,6 +68,8 @@ class GenerateForm:
         self.strings = {field.name: given.get(field.name, "") for field in spec.fields}
         self.problems: dict[str, str] = {}
         self.trouble = ""  # a sentence about the whole
+        self.provider = given.get("provider", "")
+        self.provider_problem = ""
 
     def take_files(self, files: Mapping[str, UploadedFile], user: User) -> None:
         """Keep the files of a browser without scripts; each then stands in its field as an upload."""
@@ -101,7 +104,9 @@ class GenerateForm:
     def add_problems(self, problems: Iterable[FieldProblem]) -> None:
         for problem in problems:
             name = problem.field.removeprefix(PREFIX)
-            if name in self.strings:
+            if name == "provider":
+                self.provider_problem = problem.message.removeprefix("provider: ")
+            elif name in self.strings:
                 self.problems.setdefault(name, self._plain(self.spec.field(name), problem))
             else:
                 self.trouble = problem.message
@@ -121,6 +126,12 @@ class GenerateForm:
         lengths = {name: item.seconds for name, item in known.items() if item.seconds is not None}
         missing = dict.fromkeys(self.spec.timed_fields, NOT_YET)
         return quote(FormState(self.spec.slug, {**missing, **values, **given}), lengths)
+
+    @cached_property
+    def providers(self) -> list[tuple[str, str]]:
+        """Who may make it, most preferred first, as values and what a person reads; nothing to choose from one."""
+        found = connections.choices(self.team, self.spec.slug)
+        return [(choice.name, _provider_label(choice)) for choice in found] if len(found) > 1 else []
 
     @property
     def fields(self) -> list[FieldView]:
@@ -182,6 +193,13 @@ class GenerateForm:
             return _("%(label)s is missing: choose a file, or paste an address.") % {"label": field.label}
         text = problem.message.removeprefix(f"{problem.field}: ")
         return text.replace(problem.field, f"“{field.label}”")
+
+
+def _provider_label(choice: connections.Choice) -> str:
+    if choice.connection is None:
+        return str(words.THIS_SITE)
+    limits = ", ".join(choice.connection.only_resolutions)
+    return f"{choice.name} ({limits})" if limits else choice.name
 
 
 def sample_address(kind: str) -> str:

@@ -132,6 +132,12 @@ def stage_name(stage: str) -> str:
 
 
 @register.filter
+def maker(job: Job) -> str:
+    """Where it is made."""
+    return job.connection.name if job.connection else str(words.THIS_SITE)
+
+
+@register.filter
 def verb_name(verb: str) -> str:
     return str(words.VERBS.get(verb, verb))
 
@@ -142,6 +148,6 @@ def error_sentence(job: Job) -> str:
     name, colon, rest = job.error.partition(": ")
     spec = catalog.MODELS.get(job.model)
     labels = {field.name: str(field.label) for field in spec.fields} if spec else {}
-    if colon and name in labels:
+    if colon and name in labels and job.error_code not in words.QUOTED:
         return f"{labels[name]}: {words.failure(job.error_code, rest)}"
     return words.failure(job.error_code, job.error)

@@ -46,7 +46,9 @@ def generate(request: HttpRequest, slug: str) -> HttpResponse:
         form.use_sample(request.POST["sample"])
         return _page(request, form)
     try:
-        job = submit(team=request.team, actor=request.membership, form_state=form.build())
+        job = submit(
+            team=request.team, actor=request.membership, form_state=form.build(), provider=form.provider
+        )
     except Invalid as invalid:
         form.add_problems(invalid.fields)
     except NotEnoughCredits as error:

@@ -13,9 +13,11 @@ VERBS: dict[str, Promise] = {
     "fail": _("Failed"),
     "cancel": _("Canceled"),
     "requeue": _("The worker was lost; back in line"),
+    "postpone": _("The other server could not take it; back in line"),
     "release": _("The worker was stopped; back in line"),
 }
 
+THIS_SITE = _("This site")
 WORKING = _("Working")
 STAGES: dict[str, Promise] = {
     "": _("Warming up"),
@@ -25,6 +27,7 @@ STAGES: dict[str, Promise] = {
     "phones": _("Listening to the speech"),
     "frames": _("Moving the mouth"),
     "done": _("Storing the video"),
+    "elsewhere": _("Being made on another server"),
 }
 
 # The engine and the API speak English. A page in another language says the same by its code, in fewer words.
@@ -53,11 +56,36 @@ FAILURES: dict[str, Promise] = {
     ),
     "storage_full": _("The site has no room left for files; try again later."),
     "internal_error": _("Something went wrong on the site's side; try again."),
+    "provider_refused": _("The server that was to make it refused the job. Its words:"),
+    "provider_failed": _("The server that made it could not finish. Its words:"),
+    "provider_bad_result": _("The server that made it sent no sound video:"),
+    "provider_key_refused": _(
+        "The server that was to make it refuses the key that this site has there; "
+        "whoever manages the connection must enter a new one."
+    ),
+    "provider_unclear": _(
+        "The server that was to make it did not say whether it took the job, and it is not sent a third time; "
+        "submit it again."
+    ),
+    "provider_lost_job": _(
+        "The server that was to make it took the job and does not know it any more; submit it again."
+    ),
+    "provider_result_lost": _(
+        "The video was finished on another server and could not be fetched from there:"
+    ),
 }
+
+# Failures whose stored sentence is the other server's own: explained in every language, and then quoted.
+QUOTED = frozenset({"provider_refused", "provider_failed", "provider_bad_result"})
+# Ours in English, with a reason in it that only the sentence has.
+REASONED = frozenset({"provider_result_lost"})
 
 
 def failure(code: str, sentence: str) -> str:
     """The sentence for a person: the exact English one, or its short translation where there is one."""
-    if (get_language() or "en").startswith("en") or code not in FAILURES:
+    if code not in FAILURES:
         return sentence
-    return str(FAILURES[code])
+    english = (get_language() or "en").startswith("en")
+    if code in QUOTED or (code in REASONED and not english):
+        return f"{FAILURES[code]} {sentence}"
+    return sentence if english else str(FAILURES[code])
