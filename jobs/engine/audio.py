@@ -173,6 +173,7 @@ class PocketsphinxPhones:
 
     def phones(self, samples: Array) -> list[Phone]:
         decoder: Any = self._decoder
+        decoder.reinit_feat()  # or its cepstral means go on from the recording before, and a seed promises nothing
         decoder.start_utt()
         decoder.process_raw(np.ascontiguousarray(samples, np.int16).tobytes(), full_utt=True)
         decoder.end_utt()

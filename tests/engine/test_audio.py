@@ -76,6 +76,15 @@ def test_recogniser_gives_phones_in_order_within_the_recording(tmp_path):
     assert phones[-1].end <= speech.seconds + 0.02
 
 
+def test_recogniser_hears_the_same_whatever_it_heard_before(tmp_path):
+    buzz = read(tone(tmp_path / "a.wav", seconds=1.2)).samples
+    speech = read(speak("Something quite different.", tmp_path / "b.wav").path).samples
+    source = PocketsphinxPhones()
+    first = source.phones(speech)
+    source.phones(buzz)
+    assert source.phones(speech) == first
+
+
 def test_long_recordings_are_heard_in_pieces_cut_in_pauses():
     class Names:
         """Says how long each piece was."""
