@@ -18,6 +18,7 @@ from jobs.engine.audio import LEVELS, Phone, Speech
 
 FPS = 25
 CLOSURES = frozenset({"P", "B", "M"})
+VOICED_DB = 11.0  # below the recording's loud speech: louder than that no pause is
 PARTED = 0.05  # the least opening of a phone that is no closure
 FINE = 4  # dominance is evaluated this many times a frame
 
@@ -113,12 +114,18 @@ def mouth_track(phones: list[Phone], speech: Speech) -> MouthTrack:
 
 
 def _with_pauses(phones: list[Phone], speech: Speech) -> list[Phone]:
-    """Phones where the recording is quiet become silence: the recogniser hears phones in noise."""
+    """Phones where the recording is quiet become silence, and silence where it is loud a middling vowel.
+
+    The recogniser hears phones in noise, and nothing in voices it does not know.
+    """
     kept: list[Phone] = []
+    voiced = float(np.percentile(speech.level[speech.active], 90)) - VOICED_DB
     for phone in phones:
         low, high = int(phone.start * LEVELS), max(int(phone.end * LEVELS), int(phone.start * LEVELS) + 1)
         heard = speech.active[low:high].mean() if 0 <= low < speech.active.size else 0.0
         name = phone.name if heard > 0.4 else "SIL"
+        if name == "SIL" and heard > 0.8 and high - low > 7 and speech.level[low:high].mean() > voiced:
+            name = "AH"
         if kept and kept[-1].name == name == "SIL":
             kept[-1] = Phone("SIL", kept[-1].start, phone.end)
         else:

@@ -99,3 +99,9 @@ def test_silence_keeps_the_mouth_still():
 )
 def test_frames_cover_the_recording(seconds, frames):
     assert frame_count(seconds) == frames
+
+
+def test_loud_speech_that_was_not_understood_still_moves_the_mouth():
+    phones, seconds = say(("AA", 0.3), ("SIL", 0.3), ("AA", 0.3))
+    track = mouth_track(phones, speech(seconds=seconds))
+    assert at(track, "opening", 0.45) > 0.3
