@@ -81,6 +81,7 @@ class ConnectionForm(forms.ModelForm):
             "preference",
             "idempotent",
         ]
+        labels = {"name": _("Name")}
         widgets = {"name": forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"})}
 
     def __init__(self, *args: Any, **options: Any):
@@ -88,7 +89,6 @@ class ConnectionForm(forms.ModelForm):
         # As it was before what was typed is laid over it.
         self.is_new = self.instance.pk is None
         self.fields["only_models"].choices = [(spec.slug, spec.title) for spec in catalog.MODELS.values()]
-        self.fields["name"].label = _("Name")
         if self.is_new:
             self.initial["callback_base"] = connections.default_callback()
             self.fields["key"].required = True
@@ -131,9 +131,12 @@ class ConnectionForm(forms.ModelForm):
 
     def keep(self, actor: Actor | None) -> bool:
         """Save through the service, which asks the server first; what it refuses stands beside its field."""
-        if not self.is_valid():
+        kept = self.is_valid() and self._save_as(actor)
+        if not kept:
             self._ask_for_the_key_again()
-            return False
+        return kept
+
+    def _save_as(self, actor: Actor | None) -> bool:
         data = self.cleaned_data
         secrets = data["secrets"].splitlines() if data["secrets"].strip() else None
         if data.get("remove_secrets"):
@@ -142,7 +145,6 @@ class ConnectionForm(forms.ModelForm):
             connections.save(self.instance, key=data["key"], secrets=secrets, actor=actor)
         except connections.NotUsable as error:
             self.add_error(error.field, error.sentence)
-            self._ask_for_the_key_again()
             return False
         return True
 
@@ -151,6 +153,17 @@ class ConnectionForm(forms.ModelForm):
         for name in ("key", "secrets"):
             if self.data.get(self.add_prefix(name), "").strip() and name not in self.errors:
                 self.add_error(name, _("Enter this again: it is not shown, and was not kept."))
+
+
+class OperatorConnectionForm(ConnectionForm):
+    """For the admin, which knows only "valid" and "not valid": it is valid once it is saved."""
+
+    def _post_clean(self) -> None:
+        super()._post_clean()
+        if not self.errors:
+            self._save_as(None)
+        if self.errors:
+            self._ask_for_the_key_again()
 
 
 def _with_scheme(address: str) -> str:
