@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from allauth.mfa.models import Authenticator
 from django.contrib import admin
 from django.http import HttpRequest
 
@@ -76,8 +75,3 @@ class EntryAdmin(ReadOnlyAdmin):
     list_display = ("created_at", "purse", "kind", "available_change", "reserved_change", "reference")
     search_fields = ("reference",)
     list_filter = ("kind",)
-
-
-# It shows what a second factor is made of.
-if admin.site.is_registered(Authenticator):
-    admin.site.unregister(Authenticator)

@@ -23,7 +23,7 @@ NOTES = (gettext_noop("Starting credits"),)
 
 @login_required
 @never_cache
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 def key_list(request: HttpRequest) -> HttpResponse:
     """The team's keys; POST makes one, and that answer alone shows it whole."""
     if request.method == "GET":
@@ -59,7 +59,7 @@ def _keys_page(
 
 
 @login_required
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 def key_revoke(request: HttpRequest, pk: int) -> HttpResponse:
     """Asks (for browsers without scripts), then ends a key."""
     access.require(request.membership, "keys.manage", request.team)

@@ -37,7 +37,7 @@ def connection_list(request: HttpRequest) -> HttpResponse:
 @login_required
 @never_cache
 @sensitive_post_parameters("key", "secrets")
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 def connection_new(request: HttpRequest) -> HttpResponse:
     access.require(request.membership, "connections.manage", request.team)
     return _edit(request, Connection(team_id=request.team.pk))
@@ -46,7 +46,7 @@ def connection_new(request: HttpRequest) -> HttpResponse:
 @login_required
 @never_cache
 @sensitive_post_parameters("key", "secrets")
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 def connection_edit(request: HttpRequest, pk: int) -> HttpResponse:
     return _edit(request, _own(request, pk))
 
@@ -68,7 +68,7 @@ def connection_switch(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 @login_required
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 def connection_remove(request: HttpRequest, pk: int) -> HttpResponse:
     """Asks (for browsers without scripts), then deletes it, or switches it off where jobs name it."""
     found = _own(request, pk)

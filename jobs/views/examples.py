@@ -22,6 +22,20 @@ def submit_with_curl(site: str) -> str:
   }}'"""
 
 
+def repeat_with_curl(site: str) -> str:
+    return f"""curl {site}/api/v1/lipsync-image \\
+  -H "Authorization: Bearer $KEY" \\
+  -H "Content-Type: application/json" \\
+  -H "Idempotency-Key: order-1042" \\
+  -d '{{
+    "provider": "embedded",
+    "formState": {{
+      "image": "{site}/samples/portrait.png",
+      "audio": "{site}/samples/speech.wav"
+    }}
+  }}'"""
+
+
 def poll_with_curl(site: str) -> str:
     return f"""curl {site}/api/v1/jobs/$ID -H "Authorization: Bearer $KEY\""""
 

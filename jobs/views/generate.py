@@ -32,7 +32,7 @@ SUBTYPES = {"wav": "wav", "mp3": "mpeg", "mov": "mp4", "mkv": "webm"}
 
 @login_required
 @never_cache
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 def generate(request: HttpRequest, slug: str) -> HttpResponse:
     spec = _spec(slug)
     access.require(
@@ -61,7 +61,7 @@ def generate(request: HttpRequest, slug: str) -> HttpResponse:
 
 @login_required
 @never_cache
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 def price(request: HttpRequest, slug: str) -> HttpResponse:
     """The price line for what stands in the form now. Changes nothing."""
     spec = _spec(slug)

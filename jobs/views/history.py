@@ -84,7 +84,7 @@ def job_card(request: HttpRequest, job_id: uuid.UUID) -> HttpResponse:
 
 
 @login_required
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 def cancel(request: HttpRequest, job_id: uuid.UUID) -> HttpResponse:
     """Asks (for browsers without scripts), then cancels. A job that has ended meanwhile stays as it is."""
     access.require(request.membership, "jobs.cancel", request.team)

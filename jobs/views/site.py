@@ -54,6 +54,7 @@ def docs(request: HttpRequest) -> HttpResponse:
         "minimum_seconds": MINIMUM_SECONDS,
         "base": f"{site}/api/v1",
         "examples": examples.submit(site),
+        "repeating": examples.repeat_with_curl(site),
         "polling": examples.poll_with_curl(site),
         "verifying": examples.verify(),
         "answer": examples.answer(site),

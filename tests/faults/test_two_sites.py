@@ -91,7 +91,7 @@ def test_a_submission_in_the_browser_sends_its_upload_and_completes(front, farm)
     )
     person._post(
         "/generate/lipsync-image",
-        image=f"upload:{sent.json()['id']}",
+        image=sent.json()["value"],
         audio=f"{front.url}/samples/speech.wav",
         resolution="480p",
     )
