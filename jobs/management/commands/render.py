@@ -32,14 +32,18 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true", help="print the report as one JSON line")
 
     def handle(self, **options: Any) -> None:
-        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before NumPy loads: small products, wasted threads
+        os.environ.setdefault(
+            "OPENBLAS_NUM_THREADS", "1"
+        )  # before NumPy loads: small products, wasted threads
         folder = options["output"].resolve().parent
         if not folder.is_dir():
             raise CommandError(f"The folder {folder} does not exist; make it first.")
         try:
             with tempfile.TemporaryDirectory(dir=folder, prefix=".render.") as aside:
                 made = Path(aside) / "out.mp4"
-                report = render(_request(options, made), on_progress=self._progress, is_canceled=lambda: False)
+                report = render(
+                    _request(options, made), on_progress=self._progress, is_canceled=lambda: False
+                )
                 made.replace(options["output"])
         except InputError as error:
             raise CommandError(f"{error.sentence} ({error.code})") from error
@@ -48,7 +52,9 @@ class Command(BaseCommand):
         finally:
             if sys.stderr.isatty():
                 self.stderr.write("")
-        self.stdout.write(json.dumps(report.to_json()) if options["json"] else _told(report, options["output"]))
+        self.stdout.write(
+            json.dumps(report.to_json()) if options["json"] else _told(report, options["output"])
+        )
 
     def _progress(self, stage: str, fraction: float) -> None:
         if sys.stderr.isatty():
