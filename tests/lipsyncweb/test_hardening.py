@@ -114,7 +114,7 @@ def test_a_redirect_to_nonsense_is_a_fetch_that_failed(owner, httpserver: HTTPSe
     assert (job.state, job.error_code) == ("failed", "fetch_failed")
 
 
-@pytest.mark.parametrize("command", ["worker -P solo -Q light", "beat"])
+@pytest.mark.parametrize("command", ["worker -P solo -Q light", "beat --schedule {folder}/beat"])
 def test_a_worker_does_not_start_unsafely(tmp_path, command):
     environment = {
         **os.environ,
@@ -124,7 +124,7 @@ def test_a_worker_does_not_start_unsafely(tmp_path, command):
         "SITE_URL": "https://video.example.com",
     }
     ran = subprocess.run(
-        [sys.executable, "-m", "celery", "-A", "lipsyncweb", *command.split()],
+        [sys.executable, "-m", "celery", "-A", "lipsyncweb", *command.format(folder=tmp_path).split()],
         cwd=ROOT,
         env=environment,
         capture_output=True,
