@@ -21,6 +21,8 @@ PRIVATE = [
     "/jobs",
     "/keys",
     "/credits",
+    "/connections",
+    "/connections/new",
     "/accounts/email/",
     "/accounts/password/change/",
     "/accounts/2fa/",

@@ -11,7 +11,7 @@ from jobs.models import Job, State
 from tests.jobs.making import make_job
 
 PUBLIC = ["home", "docs", "licences"]
-PRIVATE = ["history", "history_rows", "keys", "credits"]
+PRIVATE = ["history", "history_rows", "keys", "credits", "connections"]
 
 
 @pytest.mark.django_db

@@ -2,7 +2,9 @@
 
 import json
 import re
+import shlex
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from django.conf import settings as site
@@ -11,6 +13,7 @@ from django.test import Client
 from django.urls import reverse
 
 from jobs import catalog
+from jobs.models import Job
 from jobs.views import examples
 from tests.jobs.making import make_job
 
@@ -25,6 +28,8 @@ NAMES = [
     "account_login",
     "account_signup",
     "account_email",
+    "connections",
+    "connection_new",
 ]
 
 
@@ -144,3 +149,19 @@ def test_not_found_keeps_the_sites_frame(owner):
     answer = owner.client.get("/nowhere")
     assert answer.status_code == 404
     assert "There is nothing here" in answer.content.decode()
+
+
+def test_documented_repeat_makes_one_job(owner, client, settings):
+    """The example as it is printed: run twice, it is one job."""
+    words = shlex.split(examples.repeat_with_curl(settings.SITE_URL))
+    headers = dict(word.split(": ", 1) for word in words if re.match(r"[\w-]+: ", word))
+    request = {
+        "path": urlsplit(words[1]).path,
+        "data": words[-1],
+        "content_type": headers.pop("Content-Type"),
+        "headers": {**headers, **owner.headers},
+    }
+    first, second = client.post(**request), client.post(**request)
+    assert first.status_code == 200
+    assert first.json() == second.json()
+    assert Job.objects.count() == 1
