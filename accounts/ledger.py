@@ -146,46 +146,50 @@ def _write(
     source: Source,
     note: str = "",
 ) -> bool:
-    available, reserved = change
+    """Change the balance and write its line; False when this line was written before."""
+    line = Entry(
+        kind=entry,
+        available_change=change[0],
+        reserved_change=change[1],
+        reference=reference,
+        note=note,
+        job_id=source.job_id,
+        key=source.key,
+        person=source.person,
+    )
+    purses = Purse.objects.filter(team=team, kind=kind)
     try:
         with transaction.atomic():
-            # First of all, so that the row's lock is held before anything is read: a reader that decides on
-            # what it saw would let two writers spend the same credits (tests/accounts/test_ledger_races.py).
-            moved = Purse.objects.filter(
-                team=team, kind=kind, available__gte=-available, reserved__gte=-reserved
-            ).update(available=F("available") + available, reserved=F("reserved") + reserved)
-            if moved != 1:
-                raise _Refused
-            Entry.objects.create(
-                purse=Purse.objects.only("pk").get(team=team, kind=kind),
-                kind=entry,
-                available_change=available,
-                reserved_change=reserved,
-                reference=reference,
-                note=note,
-                job_id=source.job_id,
-                key=source.key,
-                person=source.person,
-            )
-    except IntegrityError:
-        if Entry.objects.filter(kind=entry, reference=reference, purse__team=team, purse__kind=kind).exists():
+            _change(purses, line)
+    except (IntegrityError, _Refused) as error:
+        if Entry.objects.filter(kind=entry, reference=reference, purse__in=purses).exists():
             return False
-        raise
-    except _Refused:
-        if Entry.objects.filter(kind=entry, reference=reference, purse__team=team, purse__kind=kind).exists():
-            return False
-        raise _why_refused(team=team, kind=kind, entry=entry, change=change) from None
+        if isinstance(error, IntegrityError):
+            raise
+        raise _why_refused(purses.get(), line) from None
     return True
+
+
+def _change(purses: models.QuerySet[Purse], line: Entry) -> None:
+    # The UPDATE first of all, so that the row's lock is held before anything is read: a reader that decides on
+    # what it saw would let two writers spend the same credits (tests/accounts/test_ledger_races.py).
+    moved = purses.filter(available__gte=-line.available_change, reserved__gte=-line.reserved_change).update(
+        available=F("available") + line.available_change, reserved=F("reserved") + line.reserved_change
+    )
+    if moved != 1:
+        raise _Refused
+    line.purse = purses.only("pk").get()
+    line.save(force_insert=True)
 
 
 class _Refused(Exception):
     """The guard matched no row; rolls the savepoint back."""
 
 
-def _why_refused(*, team: Team, kind: str, entry: str, change: tuple[int, int]) -> Exception:
-    purse = Purse.objects.get(team=team, kind=kind)
-    if entry == EntryKind.RESERVE:
-        return NotEnoughCredits(kind=kind, needed=-change[0], available=purse.available)
+def _why_refused(purse: Purse, line: Entry) -> Exception:
+    if line.kind == EntryKind.RESERVE:
+        return NotEnoughCredits(kind=purse.kind, needed=-line.available_change, available=purse.available)
     return RuntimeError(
-        f"Ledger: {entry} {change} does not fit purse {purse.pk}, which has {purse.reserved} reserved."
+        f"Ledger: {line.kind} of {-line.reserved_change} for {line.reference} does not fit purse {purse.pk}, "
+        f"which has {purse.reserved} reserved."
     )

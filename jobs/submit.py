@@ -63,32 +63,20 @@ def submit(
     PermissionDenied.
     """
     access.require(actor, "jobs.submit", team)
-    webhook = check_webhook(webhook) if webhook else ""
     own = inputs.own_inputs(team, form_state)
-    lengths = {name: item.seconds for name, item in own.items() if item.seconds is not None}
+    lengths = {field: file.seconds for field, file in own.items() if file.seconds is not None}
     price = quote(form_state, lengths)
     refuse_too_long(price.seconds)
-    connection = connections.choose(team, form_state, provider)
-    by_key = isinstance(actor, ApiKey)
-    job = Job(
-        team=team,
-        key=actor if by_key else None,
-        person=None if by_key else actor.user,
-        model=form_state.model,
-        form_state=form_state.to_json(label=inputs.label(form_state, own)),
-        fingerprint=form_state.fingerprint,
-        webhook=webhook,
-        connection=connection,
-        callback_token=secrets.token_urlsafe(24) if connection else None,
-        purse=PurseKind.API if by_key else PurseKind.USER,
-        reserved=price.credits,
-        billed_seconds=price.seconds if price.exact else None,
-        seed=_seed(form_state),
-        ready=all(
-            field.name in own for field in form_state.spec.media_fields if field.name in form_state.values
-        ),
-        deadline=timezone.now() + timedelta(seconds=settings.JOB_DEADLINE_SECONDS),
+    job = _new_job(team, actor, form_state)
+    job.webhook = check_webhook(webhook) if webhook else ""
+    job.connection = connections.choose(team, form_state, provider)
+    job.callback_token = secrets.token_urlsafe(24) if job.connection else None
+    job.form_state = form_state.to_json(label=inputs.label(form_state, own))
+    job.ready = all(
+        field.name in own for field in form_state.spec.media_fields if field.name in form_state.values
     )
+    job.reserved = price.credits
+    job.billed_seconds = price.seconds if price.exact else None
     with transaction.atomic():
         if name and (earlier := idempotency.claim(name, team=team, job=job)):
             return earlier
@@ -101,6 +89,21 @@ def submit(
         )
         lifecycle.begin(job)
     return job
+
+
+def _new_job(team: Team, actor: Actor, form_state: FormState) -> Job:
+    """Whose it is, what it is, and which purse pays: a key's API credits, a person's user credits."""
+    by_key = isinstance(actor, ApiKey)
+    return Job(
+        team=team,
+        key=actor if by_key else None,
+        person=None if by_key else actor.user,
+        purse=PurseKind.API if by_key else PurseKind.USER,
+        model=form_state.model,
+        fingerprint=form_state.fingerprint,
+        seed=_seed(form_state),
+        deadline=timezone.now() + timedelta(seconds=settings.JOB_DEADLINE_SECONDS),
+    )
 
 
 def _seed(form_state: FormState) -> int:

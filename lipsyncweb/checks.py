@@ -15,55 +15,61 @@ def _is_weak(secret: str) -> bool:
 
 @register(Tags.security)
 def production_is_safe(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
-    """What production mode refuses to start with."""
+    """What production mode refuses to start with, and what it warns of."""
     if settings.LIPSYNCWEB_MODE != "production":
         return []
-    found: list[CheckMessage] = []
-    if settings.SECRET_KEY == "unset" or _is_weak(settings.SECRET_KEY):  # noqa: S105
-        found.append(
+    return [message for is_wrong, message in _rules() if is_wrong]
+
+
+def _rules() -> list[tuple[bool, CheckMessage]]:
+    return [
+        (
+            settings.SECRET_KEY == "unset" or _is_weak(settings.SECRET_KEY),  # noqa: S105
             Error(
-                "SECRET_KEY is not set, or shorter than 50 characters.",
+                "SECRET_KEY is not set, shorter than 50 characters, or one character over and over.",
                 hint='Set SECRET_KEY to the output of: python -c "import secrets; print(secrets.token_urlsafe(50))"',
                 id="lipsyncweb.E001",
-            )
-        )
-    if settings.DEBUG:
-        found.append(
-            Error("DEBUG is on in production.", hint="Unset DEBUG, or set it to false.", id="lipsyncweb.E002")
-        )
-    if settings.OUTBOUND_ALLOW_LOOPBACK:
-        found.append(
+            ),
+        ),
+        (
+            settings.DEBUG,
+            Error(
+                "DEBUG is on in production.", hint="Unset DEBUG, or set it to false.", id="lipsyncweb.E002"
+            ),
+        ),
+        (
+            settings.OUTBOUND_ALLOW_LOOPBACK,
             Error(
                 "OUTBOUND_ALLOW_LOOPBACK is on in production: anybody could reach this machine's own services.",
                 hint="Unset OUTBOUND_ALLOW_LOOPBACK.",
                 id="lipsyncweb.E003",
-            )
-        )
-    if not settings.SECURE:
-        found.append(
+            ),
+        ),
+        (
+            not settings.SECURE,
             Error(
                 f"SITE_URL is {settings.SITE_URL}, which is not HTTPS: sessions and keys would travel in the clear.",
                 hint="Set SITE_URL to the public https:// address.",
                 id="lipsyncweb.E004",
-            )
-        )
-    if "*" in settings.ALLOWED_HOSTS:
-        found.append(
+            ),
+        ),
+        (
+            "*" in settings.ALLOWED_HOSTS,
             Error(
                 "ALLOWED_HOSTS admits every host.",
                 hint="Name the site's own hosts, separated by commas.",
                 id="lipsyncweb.E005",
-            )
-        )
-    if settings.CACHES["default"]["BACKEND"].endswith("LocMemCache"):
-        found.append(
+            ),
+        ),
+        (
+            settings.CACHES["default"]["BACKEND"].endswith("LocMemCache"),
             Warning(
                 "CACHE_URL is not set: each web process counts sign-in attempts by itself.",
                 hint="With more than one web process, set CACHE_URL to a shared cache such as redis://host/1.",
                 id="lipsyncweb.W001",
-            )
-        )
-    return found
+            ),
+        ),
+    ]
 
 
 @register

@@ -19,7 +19,7 @@ from jobs.engine.arrays import Array
 from jobs.engine.contract import IsCanceled
 from jobs.engine.errors import Canceled, InputError
 from jobs.engine.limits import DEFAULT
-from jobs.engine.sources import audio_frames, open_container
+from jobs.engine.sources import audio_frames, open_container, unreadable
 
 RATE = 16000  # samples a second that analysis works on
 HOP = 160  # samples between two loudness readings: 100 a second
@@ -97,7 +97,11 @@ def decoded_audio(
     limits = replace(DEFAULT, seconds=max_seconds + 1e-4)  # sums of frames may round up
     with open_container(path, kind="audio", limits=limits) as container:
         resampler = av.AudioResampler(format=sample_format, layout=layout, rate=rate)
+        # A decoder gives numbers; uncompressed floats can be anything that fits in 32 bits.
+        raw = container.streams.audio[0].codec_context.name.startswith("pcm_f")
         for frame in audio_frames(container, limits=limits):
+            if raw and not np.isfinite(frame.to_ndarray()).all():
+                raise unreadable("audio")
             frame.pts = None  # gaps and jumps in time stamps must not become gaps in the sound
             for out in resampler.resample(frame):
                 yield out.to_ndarray()

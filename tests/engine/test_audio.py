@@ -1,4 +1,5 @@
 import itertools
+import struct
 import wave
 from pathlib import Path
 
@@ -106,3 +107,18 @@ def test_long_recordings_are_heard_in_pieces_cut_in_pauses():
     assert max(source.sizes) <= 30 * 16000
     assert phones[1].start == pytest.approx(15.15, abs=0.16)
     assert [p.end for p in phones[:-1]] == [p.start for p in phones[1:]]
+
+
+@pytest.mark.parametrize("poison", [np.nan, np.inf, -np.inf])
+def test_numbers_that_are_no_sound_are_refused(tmp_path, poison):
+    samples = np.zeros(16000, np.float32)
+    samples[8000] = poison
+    path = tmp_path / "poison.wav"
+    body = samples.tobytes()
+    head = struct.pack(
+        "<4sI4s4sIHHIIHH", b"RIFF", 36 + len(body), b"WAVE", b"fmt ", 16, 3, 1, 16000, 64000, 4, 32
+    )
+    path.write_bytes(head + struct.pack("<4sI", b"data", len(body)) + body)
+    with pytest.raises(InputError) as caught:
+        read(path)
+    assert caught.value.code == "audio_unreadable"
