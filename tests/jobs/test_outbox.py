@@ -73,7 +73,9 @@ def test_a_claimed_job_needs_no_nudge(owner):
 @pytest.mark.parametrize("broker", ["redis://127.0.0.1:{port}/0", "amqp://127.0.0.1:{port}//"])
 def test_a_broker_that_is_down_costs_no_error(broker, unused_port, tmp_path):
     """In a process of its own, which reads the setting when it starts."""
-    script = "import django; django.setup(); from jobs import outbox; outbox.nudge_deliver(); print('went on')"
+    script = (
+        "import django; django.setup(); from jobs import outbox; outbox.nudge_deliver(); print('went on')"
+    )
     environment = {
         **os.environ,
         "DATA_DIR": str(tmp_path),

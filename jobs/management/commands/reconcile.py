@@ -8,7 +8,9 @@ from jobs import reconciliation
 
 
 class Command(BaseCommand):
-    help = "Check every balance against its ledger and every job against its charges; exits 1 when one is off."
+    help = (
+        "Check every balance against its ledger and every job against its charges; exits 1 when one is off."
+    )
 
     def handle(self, *args: Any, **options: Any) -> None:
         found = reconciliation.findings()
