@@ -129,6 +129,11 @@ class ConnectionForm(forms.ModelForm):
         # The model's URL validator knows no names of machines in the same rack.
         return {*super()._get_validation_exclusions(), "base_url", "callback_base"}
 
+    @property
+    def wrong(self) -> list[forms.BoundField]:
+        """The fields that have errors."""
+        return [field for field in self if field.errors]
+
     def keep(self, actor: Actor | None) -> bool:
         """Save through the service, which asks the server first; what it refuses stands beside its field."""
         kept = self.is_valid() and self._save_as(actor)

@@ -134,7 +134,7 @@ def test_failing_server_is_told_with_its_last_words(owner, httpserver):
     assert "In use" in page(owner.client)
     connections.failed(kept, why="farm answered 503: <b>down</b>")
     text = page(owner.client)
-    assert "Does not answer" in text
+    assert "badge--bad" in text
     assert "farm answered 503: &lt;b&gt;down&lt;/b&gt;" in text
     assert "Failing since:" in text
     assert "Next try:" in text
