@@ -15,7 +15,7 @@ def of_team(team: Team) -> QuerySet[Job]:
 
 def history(team: Team, *, before: datetime | None = None, limit: int = 20) -> list[Job]:
     """The team's jobs, newest first; those submitted before `before` where it is given."""
-    jobs = of_team(team).select_related("person", "key").order_by("-created_at", "-pk")
+    jobs = of_team(team).select_related("person", "key", "connection").order_by("-created_at", "-pk")
     if before:
         jobs = jobs.filter(created_at__lt=before)
     return list(jobs[:limit])
@@ -23,7 +23,7 @@ def history(team: Team, *, before: datetime | None = None, limit: int = 20) -> l
 
 def detail(team: Team, job_id: uuid.UUID) -> Job:
     """One job with its people; Job.DoesNotExist when it is not there or another team's."""
-    return of_team(team).select_related("person", "key").get(pk=job_id)
+    return of_team(team).select_related("person", "key", "connection").get(pk=job_id)
 
 
 def for_api(team: Team, job_id: uuid.UUID) -> Job:

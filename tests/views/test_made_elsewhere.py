@@ -150,3 +150,11 @@ def test_why_a_job_waits_is_told_to_the_owner_of_the_connection(owner, httpserve
         held = lifecycle.claim_for(connection)
         lifecycle.postpone(held, until=job.deadline, reason="It answered 402: too few credits.")
         assert ("too few credits" in job_page(owner.client, job)) == (connection == own)
+
+
+def test_history_asks_for_all_connections_at_once(owner, httpserver, django_assert_max_num_queries):
+    for number in range(6):
+        waiting_job(owner, httpserver, name=f"farm-{number}")
+    with django_assert_max_num_queries(8):
+        page = owner.client.get(reverse("history")).content.decode()
+    assert page.count("made by farm-") == 6
