@@ -26,7 +26,7 @@ from jobs.form_state import FormState
 from jobs.models import Connection
 from jobs.models.providers import EMBEDDED
 from jobs.problems import FieldProblem, Invalid
-from jobs.providers.remote import Remote
+from jobs.providers.remote import Later, Remote
 from lipsyncweb.http import outbound
 from lipsyncweb.secretbox import seal, unseal
 
@@ -161,11 +161,15 @@ def default_callback() -> str:
 
 
 def remote(connection: Connection) -> Remote:
-    """The connection as the provider that knows no database."""
+    """The connection as the provider that knows no database. Raises Later where its key cannot be read."""
+    try:
+        key = connection.key
+    except ValueError as error:
+        raise Later(f"{connection.name}: {error}", may_have_sent=False) from error
     return Remote(
         name=connection.name,
         base_url=connection.base_url,
-        key=connection.key,
+        key=key,
         policy=policy(connection),
         seconds=settings.PROVIDER_TIMEOUT_SECONDS,
     )

@@ -67,12 +67,12 @@ class Sender:
     def __init__(self, connection: Connection, claim: Claim):
         self._connection = connection
         self._claim = claim
-        self._remote = connections.remote(connection)
 
     def run(self, context: RunContext) -> Outcome:
         """Raises Postponed."""
         job = Job.objects.get(pk=self._claim.job_id)
         try:
+            self._remote = connections.remote(self._connection)
             if job.sends and (found := self._look(job)):
                 return found
             return self._send(context)

@@ -9,12 +9,12 @@ from django.core.exceptions import PermissionDenied
 from django.utils import timezone
 from pytest_httpserver import HTTPServer
 
-from jobs import connections, lifecycle, remote
+from jobs import connections, lifecycle, remote, samples
 from jobs.form_state import FormState
 from jobs.models import Connection, Job
 from jobs.problems import Invalid
 from tests.jobs.making import make_job
-from tests.jobs.remotely import KEY, Upstream, answer, connect, remote_job
+from tests.jobs.remotely import KEY, SAMPLES, Upstream, answer, connect, remote_job
 
 pytestmark = pytest.mark.django_db(transaction=True)
 SECRET = "whsec_" + "c2VjcmV0" * 4
@@ -272,3 +272,24 @@ def test_key_is_in_no_log(upstream, httpserver, owner, caplog):
     for text in (caplog.text, kept.last_error, repr(connections.remote(kept)), repr(kept), str(vars(kept))):
         assert KEY not in text
         assert SECRET not in text
+
+
+def test_connection_whose_key_cannot_be_read_waits_and_holds_no_other_back(
+    upstream, httpserver, owner, settings
+):
+    settings.ENCRYPTION_KEYS = ["lost"]
+    lost = connect(httpserver, name="a-lost")
+    settings.ENCRYPTION_KEYS = ["new"]
+    connect(httpserver, name="sound")
+    stuck, sent = make_remote(owner, "a-lost"), make_remote(owner, "sound")
+    remote.send_due()
+    assert Job.objects.get(pk=sent.pk).state == "waiting"
+    assert Job.objects.get(pk=stuck.pk).state == "queued"
+    lost.refresh_from_db()
+    assert "ENCRYPTION_KEYS" in lost.last_error
+    assert lost.failures == 1
+
+
+def make_remote(owner, provider: str) -> Job:
+    samples.speech_path()
+    return make_job(owner, provider=provider, **SAMPLES)
