@@ -3,6 +3,7 @@
 A message is only a nudge: the rows are the truth, and the sweeper sends again what was lost.
 """
 
+import io
 import os
 import sys
 from typing import Any
@@ -71,7 +72,7 @@ app.autodiscover_tasks(["jobs"])
 def refuse_unsafe(**kwargs: Any) -> None:
     """A worker fetches what strangers name: it does not start unsafely either (lipsyncweb/checks.py)."""
     try:
-        call_command("check", verbosity=0)
+        call_command("check", stdout=io.StringIO())
     except SystemCheckError as error:
         sys.stderr.write(f"{error}\n")
         sys.exit(1)

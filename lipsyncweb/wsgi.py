@@ -1,5 +1,6 @@
 """The WSGI entry point: `lipsyncweb.wsgi:application`."""
 
+import io
 import os
 from collections.abc import Iterable
 from typing import Any
@@ -27,4 +28,4 @@ def without_head_bodies(application: Any) -> Any:
 application = without_head_bodies(get_wsgi_application())
 
 # Whatever server loads this: an unsafe site does not start (lipsyncweb/checks.py).
-call_command("check", verbosity=0)
+call_command("check", stdout=io.StringIO())

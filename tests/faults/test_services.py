@@ -13,7 +13,7 @@ def test_a_killed_worker_is_followed_by_an_attempt_that_completes(grown_site, lo
     job_id = client.submit(audio=long_speech, resolution="720p")
     in_mid_render(client, job_id, 10)
     grown_site.kill("celery", "worker", "render")
-    check_one_of_everything(grown_site, client, job_id, attempts=2)
+    check_one_of_everything(grown_site, client, job_id, attempts=3)
 
 
 def test_a_flushed_broker_loses_no_job(grown_site, long_speech, broker):

@@ -1,0 +1,103 @@
+"""Idempotency-Key on a submit: F7 and F8."""
+
+import json
+import threading
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.utils import timezone
+
+from accounts import ledger
+from jobs import idempotency, reconciliation
+from jobs.models import IdempotencyKey, Job
+from tests.jobs.test_api_submit import STATE, URL
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def submit(character, key, client=None, url=URL, **changes):
+    body = json.dumps({"formState": {**STATE, **changes}})
+    headers = {**character.headers, "Idempotency-Key": key}
+    return (client or Client()).post(url, body, content_type="application/json", headers=headers)
+
+
+def test_f7_fifty_submits_with_one_key_are_one_job_and_one_reservation(owner):
+    barrier = threading.Barrier(50)
+    answers = []
+
+    def press():
+        barrier.wait()
+        answers.append(submit(owner, "order-1"))
+        connection.close()
+
+    threads = [threading.Thread(target=press) for _ in range(50)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert {answer.status_code for answer in answers} == {200}
+    assert len({answer.json()["id"] for answer in answers}) == 1
+    assert Job.objects.count() == IdempotencyKey.objects.count() == 1
+    assert ledger.balances(owner.team).api.reserved == 10
+    assert reconciliation.findings() == []
+
+
+def test_f9_fifty_submits_race_for_credit_for_ten(owner):
+    ledger.reserve(team=owner.team, kind="api", amount=900, reference="test", source=ledger.Source())
+    barrier = threading.Barrier(50)
+    statuses = []
+
+    def press(number):
+        barrier.wait()
+        statuses.append(submit(owner, f"order-{number}").status_code)
+        connection.close()
+
+    threads = [threading.Thread(target=press, args=(number,)) for number in range(50)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(statuses) == [200] * 10 + [402] * 40
+    assert ledger.balances(owner.team).api.available == 0
+    assert Job.objects.count() == IdempotencyKey.objects.count() == 10
+
+
+def test_f8_the_same_key_with_another_body_is_422_and_makes_no_job(owner):
+    assert submit(owner, "order-1").status_code == 200
+    refused = submit(owner, "order-1", seed=5)
+    assert (refused.status_code, refused.json()["code"]) == (422, "idempotency_key_reused")
+    assert Job.objects.count() == 1
+
+
+def test_a_refusal_is_not_stored(owner):
+    assert submit(owner, "order-1", seed="x").status_code == 422
+    assert submit(owner, "order-1").status_code == 200
+
+
+def test_a_key_is_the_teams_own(owner, teammate, stranger):
+    mine = submit(owner, "order-1").json()["id"]
+    assert submit(teammate, "order-1").json()["id"] == mine
+    assert submit(stranger, "order-1").json()["id"] != mine
+
+
+def test_a_slash_makes_no_difference(owner):
+    assert submit(owner, "order-1").json() == submit(owner, "order-1", url=URL + "/").json()
+
+
+def test_a_key_is_kept_for_a_day(owner):
+    first = submit(owner, "order-1").json()["id"]
+    IdempotencyKey.objects.update(created_at=timezone.now() - timedelta(hours=23))
+    assert submit(owner, "order-1").json()["id"] == first
+    IdempotencyKey.objects.update(created_at=timezone.now() - timedelta(hours=25))
+    assert submit(owner, "order-1").json()["id"] != first
+    IdempotencyKey.objects.update(created_at=timezone.now() - timedelta(hours=25))
+    assert idempotency.expire() == 1
+
+
+@pytest.mark.parametrize("key", ["", "x" * 256, "a\tb", "é"])
+def test_a_key_that_is_none_is_refused(owner, key):
+    answer = submit(owner, key)
+    assert (answer.status_code, answer.json()["fields"][0]["field"]) == (422, "Idempotency-Key")
+    assert submit(owner, "x" * 255).status_code == 200
