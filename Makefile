@@ -1,7 +1,7 @@
 # `make help` lists the targets. Needs git, make and Python 3.11 or 3.12 with pip; the rest is installed into .venv.
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test test-slow test-services test-browser lint format demo screenshots lock clean
+.PHONY: help run test test-slow test-services test-browser lint format demo screenshots openapi lock clean
 
 PY := .venv/bin/python
 RUNTIME := .venv/set-runtime
@@ -46,6 +46,9 @@ format: $(TEST) ## Put the code into the house format
 
 screenshots: $(BROWSER) ## Make the pictures of docs/ again from a running site (needs Chromium)
 	$(PY) docs/screenshots.py
+
+openapi: $(RUNTIME) ## Write the OpenAPI document again after a change of the API
+	@$(PY) manage.py export_openapi_schema --api jobs.api.site.api --indent 2 --output jobs/api/openapi.json
 
 lock: $(RUNTIME) ## Resolve pyproject.toml into the lock files again
 	$(COMPILE) --group setup -o requirements-setup.lock
