@@ -165,7 +165,8 @@ def note_remote_end(job_id: uuid.UUID, document: dict[str, Any]) -> bool:
     unended = Job.objects.filter(pk=job_id, state__in=ACTIVE_STATES, remote_document__isnull=True)
     same = Q(external_id="") | Q(external_id=document["id"])
     now = timezone.now()
-    return bool(unended.filter(same).update(remote_document=document, remote_ended_at=now, next_poll_at=now))
+    changes = {"remote_document": document, "remote_ended_at": now, "next_poll_at": now, "not_before": None}
+    return bool(unended.filter(same).update(**changes))
 
 
 def note_remote_progress(job_id: uuid.UUID, percent: int) -> bool:

@@ -55,11 +55,15 @@ def _resend(rows: QuerySet[Outbox]) -> int:
 def _nudge(job: Job) -> None:
     """Nudge the worker whose turn it is: sending is for the light one, and so is fetching."""
     if job.connection_id:
-        _send("jobs.tasks.send_due")
+        nudge_send()
     elif job.ready:
         _send("jobs.tasks.run_next")
     else:
         _send("jobs.tasks.fetch_next")
+
+
+def nudge_send() -> None:
+    _send("jobs.tasks.send_due")
 
 
 def nudge_attend(job_id: uuid.UUID) -> None:

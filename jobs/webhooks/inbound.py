@@ -5,6 +5,7 @@ one is a reason to ask. Whatever comes, and however often, ends in the same idem
 """
 
 import hashlib
+import logging
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -16,10 +17,12 @@ from django.utils.translation import gettext as _
 from django.views.decorators.csrf import csrf_exempt
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from jobs import lifecycle, outbox, remote
+from jobs import connections, lifecycle, outbox, remote
 from jobs.api.errors import answer, answer_status
 from jobs.models import InboundWebhook, Job
 from jobs.providers.remote import ENDED, parse
+
+log = logging.getLogger(__name__)
 
 LONGEST_BODY = 65536
 MESSAGE_ID = re.compile(r"[\x21-\x7e]{1,200}")
@@ -36,7 +39,11 @@ def provider_webhook(request: HttpRequest, token: str) -> JsonResponse:
     body = _body(request)
     if body is None:
         return answer_status(413)
-    secrets = job.connection.secrets
+    try:
+        secrets = job.connection.secrets
+    except ValueError:
+        log.exception("The signing secrets of connection %s cannot be read", job.connection)
+        return answer(503, "not_ready", _("Signatures cannot be checked right now; please call again later."))
     if secrets and not verified(secrets, body, request.headers):
         return answer(401, "bad_signature", _("The signature is missing, old or does not fit this body."))
     first = _keep(job, body, request.headers.get("webhook-id", "") if secrets else "", verified=bool(secrets))
@@ -86,4 +93,6 @@ def _keep(job: Job, body: bytes, message_id: str, *, verified: bool) -> bool:
 def _believe(job: Job, body: bytes) -> None:
     document: dict[str, Any] | None = parse(body)
     if document and document["status"] in ENDED and lifecycle.note_remote_end(job.pk, document):
+        connections.worked(job.connection)  # whoever calls is there
         outbox.nudge_attend(job.pk)
+        outbox.nudge_send()  # when its submit was not heard, the job is still in line

@@ -8,11 +8,12 @@ from django.utils import timezone
 from werkzeug import Response
 
 from accounts import ledger
+from accounts.teams import new_webhook_secret
 from jobs import lifecycle, remote
 from jobs.models import Connection, Job, JobEvent, Outbox
 from jobs.problems import Invalid
 from tests.jobs.making import SAMPLES, claim, make_job
-from tests.jobs.remotely import Upstream, answer, connect, remote_job
+from tests.jobs.remotely import Upstream, answer, connect, remote_job, signed
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -239,6 +240,22 @@ def test_a_timeout_after_acceptance_is_sent_again_under_the_same_key(owner, upst
     remote.send_due()
     assert fresh(job).external_id == "the-same"
     assert len(set(upstream.keys)) == 1
+
+
+def test_a_signed_webhook_finishes_a_job_whose_submit_was_not_heard(owner, upstream, httpserver, client):
+    """It waited in line to be sent again; its result makes that needless."""
+    secret = new_webhook_secret()
+    connect(httpserver, secrets=[secret])
+    upstream.on_submit = lambda request: Response('{"id": "cut', content_type="application/json")
+    job = remote_job(owner)
+    remote.send_due()
+    upstream.accept("theirs-1")
+    body, headers = signed(secret, upstream.complete())
+    address = f"/webhooks/provider/{fresh(job).callback_token}"
+    assert client.post(address, body, content_type="application/json", headers=headers).status_code == 200
+    remote.send_due()
+    remote.attend(job.pk)
+    assert (fresh(job).state, fresh(job).external_id, len(upstream.sent)) == ("completed", "theirs-1", 1)
 
 
 def test_no_more_jobs_than_the_connection_takes_at_once(owner, upstream, httpserver):

@@ -254,6 +254,13 @@ def test_a_body_beyond_64_kb_is_413(job, client):
     assert client.post(url, "x" * 65_537, content_type="application/json").status_code == 413
 
 
+def test_secrets_that_cannot_be_read_are_503_so_that_it_calls_again(job, upstream, settings):
+    settings.ENCRYPTION_KEYS = ["another key than the one that wrote them"]
+    assert call(job, upstream.complete()).status_code == 503
+    settings.ENCRYPTION_KEYS = []
+    assert call(job, upstream.complete()).status_code == 200
+
+
 def test_other_methods_are_405(job, client):
     answer = client.get(f"/webhooks/provider/{job.callback_token}")
     assert (answer.status_code, answer["Allow"]) == (405, "POST")
