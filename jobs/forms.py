@@ -131,7 +131,12 @@ class GenerateForm:
     def providers(self) -> list[tuple[str, str]]:
         """Who may make it, most preferred first, as values and what a person reads; nothing to choose from one."""
         found = connections.choices(self.team, self.spec.slug)
-        return [(choice.name, _provider_label(choice)) for choice in found] if len(found) > 1 else []
+        if len(found) < 2:
+            return []
+        return [
+            ("", _("Whoever is first and takes it")),
+            *((each.name, _provider_label(each)) for each in found),
+        ]
 
     @property
     def fields(self) -> list[FieldView]:
