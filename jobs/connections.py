@@ -4,19 +4,17 @@ A server that fails is asked again after a growing wait, by one request and not 
 """
 
 import base64
-import random
 import re
+import threading
 import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.exceptions import PermissionDenied
 from django.db import IntegrityError, transaction
 from django.db.models import F, Q, QuerySet
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts import access
@@ -30,12 +28,26 @@ from jobs.providers.remote import Later, Remote
 from lipsyncweb.http import outbound
 from lipsyncweb.secretbox import seal, unseal
 
-FIRST_WAIT = 5.0  # seconds after the first failure; doubled with each
-LONGEST_WAIT = 600.0
-LONGEST_RETRY_AFTER = timedelta(hours=1)
 KEY = re.compile(r"[\x21-\x7e]{1,500}")  # what a header can carry
 SHORTEST_SECRET = 16  # bytes; the specification says 24, and not every server keeps to it
-ONE_TRY = timedelta(seconds=60)  # longer than a request may take
+
+
+# Somebody waits for the answer on one of the few threads that serve pages.
+CHECK_SECONDS = 10.0
+_checks = threading.BoundedSemaphore(2)
+
+SOUND = {
+    "failures": 0,
+    "retry_at": None,
+    "send_failures": 0,
+    "send_after": None,
+    "failing_since": None,
+    "last_error": "",
+}
+WRITTEN_BY_SAVE = [
+    *("name", "base_url", "key_sealed", "secrets_sealed", "callback_base", "only_models", "only_resolutions"),
+    *("concurrency", "polls_a_second", "preference", "idempotent"),
+]
 
 
 class NotUsable(Exception):
@@ -109,11 +121,11 @@ def save(
     if secrets is not None:
         connection.set_secrets(_whole_secrets(secrets))
     _check(connection)
-    connection.failures, connection.failing_since = 0, None
-    connection.retry_at, connection.last_error = None, ""
     try:
         with transaction.atomic():
-            connection.save()
+            # Not what others may have written while the server was asked: whether it is in use, and its health.
+            connection.save(update_fields=WRITTEN_BY_SAVE if connection.pk else None)
+            Connection.objects.filter(pk=connection.pk).update(**SOUND)
     except IntegrityError:
         raise _name_taken() from None
     return connection
@@ -188,46 +200,6 @@ def policy(connection: Connection) -> outbound.Policy:
     return replace(allowed, trusted=frozenset({((parts.hostname or ""), port)}))
 
 
-def take_turn(connection: Connection) -> bool:
-    """Whether this server may be asked now. Once it has failed, one request at a time tries it again."""
-    now = timezone.now()
-    row = Connection.objects.filter(pk=connection.pk)
-    if row.filter(failures=0).filter(Q(retry_at=None) | Q(retry_at__lte=now)).exists():
-        return True
-    return bool(row.filter(failures__gt=0, retry_at__lte=now).update(retry_at=now + ONE_TRY))
-
-
-def worked(connection: Connection) -> None:
-    """It answered: nothing holds the others back any more."""
-    Connection.objects.filter(pk=connection.pk).exclude(failures=0, retry_at=None).update(
-        failures=0, failing_since=None, retry_at=None, last_error=""
-    )
-
-
-def failed(connection: Connection, *, why: str, retry_after: timedelta | None = None) -> datetime:
-    """It did not: returns when it may be asked again. Failures of requests that ran together count as one."""
-    now = timezone.now()
-    row = Connection.objects.filter(pk=connection.pk)
-    known = row.get()
-    wait = min(LONGEST_WAIT, FIRST_WAIT * 2 ** min(known.failures, 10)) * random.uniform(1, 1.5)  # noqa: S311
-    until = now + max(timedelta(seconds=wait), min(retry_after or timedelta(), LONGEST_RETRY_AFTER))
-    row.filter(failures=known.failures).update(
-        failures=F("failures") + 1,
-        failing_since=known.failing_since or now,
-        retry_at=until,
-        last_error=why[:500],
-    )
-    return row.values_list("retry_at", flat=True).get() or until
-
-
-def wait_until(connection: Connection, retry_after: timedelta | None) -> datetime:
-    """It answers but takes nothing now (402, 429): nothing more is sent before that, and it is not a failure."""
-    wait = min(retry_after or timedelta(seconds=30), LONGEST_RETRY_AFTER) * random.uniform(1, 1.2)  # noqa: S311
-    until = timezone.now() + wait
-    Connection.objects.filter(pk=connection.pk).update(retry_at=until)
-    return until
-
-
 def _require(actor: Actor | None, connection: Connection) -> None:
     if connection.team_id:
         access.require(actor, "connections.manage", connection.team)
@@ -297,10 +269,15 @@ def _check(connection: Connection) -> None:
     if connection.callback_base:
         _check_address(connection.callback_base, outbound.policy_from_settings(), field="callback_base")
     _check_address(connection.base_url, policy(connection), field="base_url")
+    if not _checks.acquire(blocking=False):
+        raise NotUsable("busy", _("Other servers are being checked right now; please try again in a moment."))
     try:
-        answer = remote(connection).ask_raw(str(uuid.uuid4()))
+        server = replace(remote(connection), seconds=CHECK_SECONDS)
+        answer = server.ask_raw(str(uuid.uuid4()))
     except outbound.OutboundError as error:
         raise NotUsable(error.code, error.sentence) from error
+    finally:
+        _checks.release()
     if answer.status in (401, 403):
         sentence = _("That server refuses the key; check that it is whole and not revoked.")
         raise NotUsable("key_refused", sentence, field="key")

@@ -24,7 +24,7 @@ from jobs.engine.errors import Canceled, EngineDied
 from jobs.form_state import FormState
 from jobs.models import Job
 from jobs.problems import Invalid, JobFailure
-from jobs.providers.base import Accepted, Failed, Outcome, Provider, RunContext
+from jobs.providers.base import Accepted, Elsewhere, Errand, Failed, Outcome, Provider, RunContext
 from jobs.verbs import Claim, Result
 
 log = logging.getLogger(__name__)
@@ -65,7 +65,10 @@ def fetch_next() -> bool:
         return False
     with _guarded(claim) as lease:
         job, _state, found = _prepare(claim, lease)
-        lifecycle.ready(claim, fetched=inputs.keep(job, found))
+        # Another server fetches them itself; here it was for their lengths.
+        kept = {} if job.connection_id else inputs.keep(job, found)
+        if not lifecycle.ready(claim, fetched=kept):
+            inputs.drop(job)
     return True
 
 
@@ -98,15 +101,20 @@ def _guarded(claim: Claim) -> Iterator["Lease"]:
 
 def _prepare(claim: Claim, lease: "Lease") -> tuple[Job, FormState, inputs.Inputs]:
     """The job with its inputs in its temporary folder and its exact price reserved."""
-    media.drop_work(claim.job_id, up_to=claim.attempt - 1)
-    media.drop_results(claim.job_id, up_to=claim.attempt - 1)
-    job = Job.objects.select_related("team", "key", "person", "connection").get(pk=claim.job_id)
+    job = _load(claim)
     state = FormState.from_json(job.form_state)
     lease.progress("fetch", 0.0)
     folder = media.work_folder(job.pk, claim.attempt)
     found = inputs.gather(job, folder, is_canceled=lease.is_over)
     _settle_price(claim, state, found.seconds)
     return job, state, found
+
+
+def _load(claim: Claim) -> Job:
+    """The job, after what its earlier attempts left was removed."""
+    media.drop_work(claim.job_id, up_to=claim.attempt - 1)
+    media.drop_results(claim.job_id, up_to=claim.attempt - 1)
+    return Job.objects.select_related("team", "key", "person", "connection").get(pk=claim.job_id)
 
 
 def _run(claim: Claim, provider: Provider, lease: "Lease") -> None:
@@ -123,10 +131,23 @@ def _run(claim: Claim, provider: Provider, lease: "Lease") -> None:
         folder=media.work_folder(job.pk, claim.attempt),
         on_progress=lease.progress,
         is_canceled=lease.is_over,
-        addresses=inputs.outside_addresses(job) if job.connection else {},
-        callback=_callback(job),
     )
     _conclude(claim, provider.run(context))
+
+
+def hand_on(claim: Claim, provider: Elsewhere) -> None:
+    """Bring a claimed job to another server. Its price was settled when its inputs were fetched."""
+    with _guarded(claim):
+        job = _load(claim)
+        errand = Errand(
+            job_id=job.pk,
+            model=job.model,
+            values=job.values,
+            addresses=inputs.outside_addresses(job),
+            seed=job.seed or 0,
+            callback=_callback(job),
+        )
+        _conclude(claim, provider.send(errand))
 
 
 def _callback(job: Job) -> str:

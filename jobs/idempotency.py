@@ -46,6 +46,18 @@ class Name:
         return cls(key=key, scope=scope, fingerprint=hashlib.sha256(text.encode()).hexdigest())
 
 
+def find(name: Name, *, team: Team) -> Job | None:
+    """The job that was made under this name, if there is one. Raises KeyReused."""
+    kept_since = timezone.now() - KEPT
+    rows = IdempotencyKey.objects.filter(
+        team=team, scope=name.scope, key=name.key, created_at__gte=kept_since
+    )
+    earlier = rows.select_related("job").first()
+    if earlier and earlier.fingerprint != name.fingerprint:
+        raise KeyReused
+    return earlier.job if earlier else None
+
+
 def claim(name: Name, *, team: Team, job: Job) -> Job | None:
     """Name `job`, in the transaction that saves it; the earlier job when the name is taken. Raises KeyReused.
 
@@ -59,10 +71,7 @@ def claim(name: Name, *, team: Team, job: Job) -> Job | None:
                 team=team, scope=name.scope, key=name.key, fingerprint=name.fingerprint, job_id=job.pk
             )
     except IntegrityError:
-        earlier = rows.select_related("job").get()
-        if earlier.fingerprint != name.fingerprint:
-            raise KeyReused from None
-        return earlier.job
+        return find(name, team=team)
     return None
 
 

@@ -112,9 +112,8 @@ def keep(job: Job, inputs: Inputs) -> dict[str, str]:
 
 
 def drop(job: Job) -> None:
-    """Delete what was fetched for a job that has ended."""
-    for name in job.inputs.values():
-        media.delete(name)
+    """Delete what was fetched for a job that has ended, noted or not: a worker may have died before it was."""
+    media.drop_folder(f"inputs/{job.pk}")
 
 
 def outside_addresses(job: Job) -> dict[str, str]:
@@ -127,17 +126,23 @@ def outside_addresses(job: Job) -> dict[str, str]:
         if value is None:
             continue
         upload = _upload(job.team, value, field.kind) if upload_id(value) else None
-        found[field.name] = f"{base}/inputs/{signing.dumps(str(upload.pk), salt=SALT)}" if upload else value
+        found[field.name] = f"{base}/inputs/{_token(upload, job)}" if upload else value
     return found
+
+
+def _token(upload: Upload, job: Job) -> str:
+    """The same for each send of a job: a repeat under one Idempotency-Key must be the same to the byte."""
+    ends = int(job.deadline.timestamp())
+    return signing.Signer(salt=SALT).sign_object([str(upload.pk), ends])
 
 
 def signed_upload(token: str) -> Upload | None:
     """The upload that a signed address names, for as long as a job may last."""
     try:
-        found = signing.loads(token, salt=SALT, max_age=settings.JOB_DEADLINE_SECONDS)
-    except signing.BadSignature:
+        upload, ends = signing.Signer(salt=SALT).unsign_object(token)
+    except (signing.BadSignature, ValueError):
         return None
-    return Upload.objects.filter(pk=found).first()
+    return Upload.objects.filter(pk=upload).first() if time.time() < ends else None
 
 
 def _bring(job: Job, value: str, field: FieldSpec, target: Path, *, seconds: float) -> Path:

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.db import DatabaseError, transaction
 from django.db.models import Case, Count, F, Q, QuerySet, Value, When
+from django.db.models.fields.json import KT
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
@@ -22,6 +23,7 @@ from jobs import inputs, media, outbox
 from jobs.models import Connection, Job, JobEvent, State, WebhookDelivery
 from jobs.models.jobs import ACTIVE_STATES
 from jobs.verbs import (
+    ADOPT,
     CANCEL,
     CLAIM,
     FAIL,
@@ -41,7 +43,7 @@ log = logging.getLogger(__name__)
 
 MAX_LOST_ATTEMPTS = 3
 SWEPT_AT_ONCE = 100
-FETCHES_A_TEAM = 2
+FETCHES_A_TEAM = 1
 
 
 def begin(job: Job) -> None:
@@ -57,12 +59,12 @@ def claim_next() -> Claim | None:
 
 
 def claim_to_fetch() -> Claim | None:
-    """Take the next job whose inputs must be fetched first. A team has a few at a time: its servers may be slow."""
-    fetching = Job.objects.filter(state=State.RUNNING, connection=None, ready=False)
+    """Take the next job whose inputs must be fetched first. A team has one at a time: its servers may be slow."""
+    fetching = Job.objects.filter(state=State.RUNNING, ready=False)
     busy = (
         fetching.values("team").annotate(count=Count("pk")).filter(count__gte=FETCHES_A_TEAM).values("team")
     )
-    line = Job.objects.filter(state=State.QUEUED, connection=None, ready=False)
+    line = Job.objects.filter(state=State.QUEUED, ready=False)
     return _claim_first(line.exclude(team__in=busy))
 
 
@@ -76,16 +78,21 @@ def _claim_first(line: QuerySet[Job]) -> Claim | None:
 
 def claim_for(connection: Connection) -> Claim | None:
     """Take the job that is next in line for this connection; None when nobody waits or it is busy."""
-    now = timezone.now()
     with transaction.atomic():
         # The connection's row is the lock: two workers that counted at once would exceed `concurrency`.
         Connection.objects.select_for_update().get(pk=connection.pk)
-        jobs = Job.objects.filter(connection=connection)
-        if jobs.filter(state__in=(State.RUNNING, State.WAITING)).count() >= connection.concurrency:
-            return None
-        line = jobs.filter(Q(not_before=None) | Q(not_before__lte=now), state=State.QUEUED)
-        job_id = line.order_by("created_at").values_list("pk", flat=True).first()
+        job_id = next_for(connection)
         return _claim(job_id) if job_id else None
+
+
+def next_for(connection: Connection) -> uuid.UUID | None:
+    """The job that could be sent to this connection now; None when nobody waits or it has as many as it takes."""
+    jobs = Job.objects.filter(connection=connection, ready=True)
+    if jobs.filter(state__in=(State.RUNNING, State.WAITING)).count() >= connection.concurrency:
+        return None
+    line = jobs.filter(Q(not_before=None) | Q(not_before__lte=timezone.now()), state=State.QUEUED)
+    # One that was tried and put off goes behind the others: it may be what the server stumbles over.
+    return line.order_by("attempt", "created_at").values_list("pk", flat=True).first()
 
 
 def _claim(job_id: uuid.UUID) -> Claim | None:
@@ -113,6 +120,7 @@ def hand_off(claim: Claim, *, external_id: str, ask_at: datetime) -> bool:
             guard=claim.guard,
             reason=external_id,
             external_id=external_id,
+            accepted_at=timezone.now(),
             # Its webhook may have come before its answer to the submit.
             next_poll_at=Case(
                 When(remote_document__isnull=True, then=Value(ask_at)), default=Value(timezone.now())
@@ -120,6 +128,8 @@ def hand_off(claim: Claim, *, external_id: str, ask_at: datetime) -> bool:
             lease_until=None,
             stage="elsewhere",
         )
+        if job and job.remote_document:
+            transaction.on_commit(outbox.nudge_collect)
     return job is not None
 
 
@@ -157,7 +167,19 @@ def note_send(claim: Claim, *, sent: bool = True) -> bool:
     `sent` False takes it back. False: the job is not this worker's any more, and must not be sent.
     """
     live = Job.objects.filter(claim.guard, pk=claim.job_id, state=State.RUNNING)
-    return bool(live.update(sends=F("sends") + (1 if sent else -1)))
+    return bool(live.update(sends=F("sends") + (1 if sent else -1), sent_at=timezone.now()))
+
+
+def adopt(job_id: uuid.UUID) -> bool:
+    """The other server told of a job in line whose send it was not heard to accept: it has it after all."""
+    told = Q(sends__gt=0, remote_document__isnull=False)
+    with transaction.atomic():
+        job = _move(
+            job_id, ADOPT, guard=told, external_id=KT("remote_document__id"), accepted_at=timezone.now()
+        )
+        if job:
+            outbox.keep(job)
+    return job is not None
 
 
 def note_remote_end(job_id: uuid.UUID, document: dict[str, Any]) -> bool:
@@ -165,7 +187,7 @@ def note_remote_end(job_id: uuid.UUID, document: dict[str, Any]) -> bool:
     unended = Job.objects.filter(pk=job_id, state__in=ACTIVE_STATES, remote_document__isnull=True)
     same = Q(external_id="") | Q(external_id=document["id"])
     now = timezone.now()
-    changes = {"remote_document": document, "remote_ended_at": now, "next_poll_at": now, "not_before": None}
+    changes = {"remote_document": document, "remote_ended_at": now, "next_poll_at": now}
     return bool(unended.filter(same).update(**changes))
 
 
@@ -243,7 +265,7 @@ def succeed(claim: Claim, result: Result) -> bool:
         Job.objects.filter(pk=job.pk).update(
             execution_ms=measured if result.execution_ms is None else result.execution_ms
         )
-        transaction.on_commit(lambda: inputs.drop(job))
+        _tidy(job)
         ledger.charge(
             team=job.team, kind=job.purse, amount=job.reserved, reference=f"job:{job.pk}", source=_source(job)
         )
@@ -378,12 +400,19 @@ def _settle_without_charge(job: Job | None) -> bool:
     outbox.keep(job)
     # A worker may have died between storing its result and saying so.
     transaction.on_commit(lambda: media.drop_results(job.pk, up_to=job.attempt))
-    transaction.on_commit(lambda: inputs.drop(job))
+    _tidy(job)
     ledger.give_back(
         team=job.team, kind=job.purse, amount=job.reserved, reference=f"job:{job.pk}", source=_source(job)
     )
     _announce(job)
     return True
+
+
+def _tidy(job: Job) -> None:
+    """After the end: drop what was fetched, and let the next job have the place at the connection."""
+    transaction.on_commit(lambda: inputs.drop(job))
+    if job.connection_id:
+        transaction.on_commit(outbox.nudge_send)
 
 
 def _announce(job: Job) -> None:

@@ -149,6 +149,14 @@ def drop_results(job_id: uuid.UUID, *, up_to: int, keep: str = "") -> None:
             default_storage.delete(f"{folder}/{name}")
 
 
+def drop_folder(folder: str) -> None:
+    """Delete the stored files under this name."""
+    if default_storage.exists(folder):
+        for name in default_storage.listdir(folder)[1]:
+            default_storage.delete(f"{folder}/{name}")
+        default_storage.delete(folder)
+
+
 def work_folder(job_id: uuid.UUID | None = None, attempt: int = 0) -> Path:
     """A folder for temporary files: one for an attempt of a job, or the one that holds them all."""
     folder = settings.DATA_DIR / "work"

@@ -5,7 +5,7 @@ import uuid
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
@@ -18,6 +18,11 @@ log = logging.getLogger(__name__)
 # the line is, and a broker that was down for an hour is not flooded.
 RESEND_AT_MOST = 8
 RESEND_AFTER = timedelta(seconds=30)
+KINDS = {
+    "jobs.tasks.fetch_next": Q(job__ready=False),
+    "jobs.tasks.send_due": Q(job__ready=True, job__connection__isnull=False),
+    "jobs.tasks.run_next": Q(job__ready=True, job__connection=None),
+}
 NUDGE_LASTS = 600.0  # seconds; what was not taken by then has been sent again
 
 
@@ -40,26 +45,30 @@ def resend_due() -> int:
 
 
 def resend_all() -> int:
-    """Nudge for every job in line, due or not: a worker has started, and its predecessor's nudges may be lost."""
+    """Nudge whether due or not: a worker has started, and its predecessor's nudges may be lost."""
     return _resend(Outbox.objects.all())
 
 
 def _resend(rows: QuerySet[Outbox]) -> int:
-    chosen = list(rows.order_by("due_at").select_related("job")[:RESEND_AT_MOST])
-    Outbox.objects.filter(pk__in=[row.pk for row in chosen]).update(due_at=timezone.now() + RESEND_AFTER)
-    for row in chosen:
-        _nudge(row.job)
-    return len(chosen)
+    """A handful for each kind of work, so that a long line for one leaves none of the others waiting."""
+    count = 0
+    for task, kind in KINDS.items():
+        chosen = list(rows.filter(kind).order_by("due_at").values_list("pk", flat=True)[:RESEND_AT_MOST])
+        Outbox.objects.filter(pk__in=chosen).update(due_at=timezone.now() + RESEND_AFTER)
+        for _nudge in chosen:
+            _send(task)
+        count += len(chosen)
+    return count
 
 
 def _nudge(job: Job) -> None:
-    """Nudge the worker whose turn it is: sending is for the light one, and so is fetching."""
-    if job.connection_id:
-        nudge_send()
-    elif job.ready:
-        _send("jobs.tasks.run_next")
-    else:
+    """Nudge the worker whose turn it is: fetching and sending are for the light one."""
+    if not job.ready:
         _send("jobs.tasks.fetch_next")
+    elif job.connection_id:
+        nudge_send()
+    else:
+        _send("jobs.tasks.run_next")
 
 
 def nudge_send() -> None:
@@ -68,6 +77,10 @@ def nudge_send() -> None:
 
 def nudge_attend(job_id: uuid.UUID) -> None:
     _send("jobs.tasks.attend", str(job_id))
+
+
+def nudge_collect() -> None:
+    _send("jobs.tasks.collect_due")
 
 
 def nudge_deliver() -> None:

@@ -1,27 +1,32 @@
 """Jobs that another server makes: sent, asked for, and their results fetched and kept.
 
-The webhook view and the poller both end in `attend`, which is told nothing but the job: whatever is known by then
-is in the row, and a repeat finds nothing to do.
+The webhook view and the poller both end in a job's row: its `remote_document` is the other server's last word, and
+`collect_due` acts on it. Whatever came how often and in which order, a repeat finds nothing to do.
 """
 
 import logging
 import random
 import tempfile
+import threading
+import time
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
-from jobs import connections, execute, lifecycle, media, outbox
-from jobs.engine.errors import InputError
+from jobs import connections, execute, health, lifecycle, media, outbox
+from jobs.engine.errors import EngineDied, InputError
 from jobs.execute import Made, Postponed
+from jobs.health import ASKING, SENDING
 from jobs.models import Connection, InboundWebhook, Job, State
 from jobs.problems import JobFailure
-from jobs.providers.base import Accepted, Failed, Outcome, RunContext
+from jobs.providers.base import Accepted, Errand, Failed, Outcome
 from jobs.providers.remote import ENDED, Later, parse
 from jobs.verbs import Claim
 from lipsyncweb.http import outbound
@@ -34,6 +39,8 @@ QUESTION_AT_MOST_EVERY = timedelta(seconds=5)  # for one job, however often its 
 # A server without Idempotency-Key that may have taken a job is sent it once more, and only after this.
 UNCLEAR_WAIT = timedelta(seconds=60)
 BLIND_SENDS_AT_MOST = 2
+LOOKED_AT = 3  # ids that unsigned calls named
+ROUND_SECONDS = 20  # of one connection's questions in a row
 UNKNOWN_FOR = timedelta(
     minutes=2
 )  # a job that the server does not know may be on its way to its own database
@@ -43,52 +50,89 @@ UNKNOWN_FOR = timedelta(
 
 
 def send_due() -> int:
-    """Send jobs that wait in line for a connection; returns how many were tried."""
-    now = timezone.now()
-    line = Job.objects.filter(Q(not_before=None) | Q(not_before__lte=now), state=State.QUEUED)
-    waiting = Connection.objects.filter(Exists(line.filter(connection=OuterRef("pk"))), is_active=True)
-    return sum(_send_all(connection) for connection in waiting)
-
-
-def _send_all(connection: Connection) -> int:
+    """Send jobs that wait in line for a connection, one for each in turn; returns how many were tried."""
     count = 0
-    while not execute.stopping.is_set() and connections.take_turn(connection):
-        claim = lifecycle.claim_for(connection)
-        if claim is None:
-            break
-        execute.run(claim, Sender(connection, claim))
-        count += 1
+    while sent := sum(_send_one(connection) for connection in _with_a_line()):
+        count += sent
     return count
 
 
+def _with_a_line() -> QuerySet[Connection]:
+    now = timezone.now()
+    line = Job.objects.filter(Q(not_before=None) | Q(not_before__lte=now), state=State.QUEUED, ready=True)
+    # One that was switched off is sent nothing more, and still asked for what it has.
+    return Connection.objects.filter(Exists(line.filter(connection=OuterRef("pk"))), is_active=True)
+
+
+def _send_one(connection: Connection) -> bool:
+    with _sending.held(connection.pk) as free:
+        # First whether there is something to send: a turn at a failing server is not to be wasted.
+        if not free or execute.stopping.is_set() or not lifecycle.next_for(connection):
+            return False
+        if not health.take_turn(connection, SENDING):
+            return False
+        claim = lifecycle.claim_for(connection)
+        if claim:
+            execute.hand_on(claim, Sender(connection, claim))
+        return claim is not None
+
+
+class InHand:
+    """The connections that this process is busy with, so that a slow one takes no second of its threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._busy: set[int] = set()
+
+    def busy(self) -> set[int]:
+        with self._lock:
+            return set(self._busy)
+
+    @contextmanager
+    def held(self, connection_id: int) -> Iterator[bool]:
+        """Hold the connection while the block runs; False when somebody else does."""
+        with self._lock:
+            free = connection_id not in self._busy
+            self._busy.add(connection_id)
+        try:
+            yield free
+        finally:
+            if free:
+                with self._lock:
+                    self._busy.discard(connection_id)
+
+
+_sending, _collecting = InHand(), InHand()
+
+
 class Sender:
-    """The provider of one attempt: looks before it sends again, and counts what it sends."""
+    """One attempt: looks before it sends again, and counts what it sends. Implements Elsewhere."""
 
     def __init__(self, connection: Connection, claim: Claim):
         self._connection = connection
         self._claim = claim
 
-    def run(self, context: RunContext) -> Outcome:
+    def send(self, errand: Errand) -> Outcome:
         """Raises Postponed."""
         job = Job.objects.get(pk=self._claim.job_id)
         try:
-            self._remote = connections.remote(self._connection)
             if job.sends and (found := self._look(job)):
                 return found
-            return self._send(context)
+            return self._send(errand)
         except Later as error:
             raise self._postponed(error) from error
 
-    def _send(self, context: RunContext) -> Outcome:
+    def _send(self, errand: Errand) -> Outcome:
+        server = connections.remote(self._connection)
         if not lifecycle.note_send(self._claim):
             raise Postponed(timezone.now(), "Another worker has the job.")
         try:
-            outcome = self._remote.run(context)
+            outcome = server.send(errand)
         except Later as error:
             if not error.may_have_sent:
                 lifecycle.note_send(self._claim, sent=False)
             raise
-        connections.worked(self._connection)
+        health.worked(self._connection, SENDING)
         return outcome
 
     def _look(self, job: Job) -> Outcome | None:
@@ -98,12 +142,13 @@ class Sender:
         """
         if job.remote_document:
             return Accepted(job.remote_document["id"])
-        for call in InboundWebhook.objects.filter(job=job):
-            document = parse(bytes(call.body))
-            if document and self._remote.ask(document["id"]):
-                return Accepted(document["id"])
+        if found := self._look_among_calls(job):
+            return found
         if self._connection.idempotent:
             return None
+        clear_at = (job.sent_at or job.created_at) + UNCLEAR_WAIT
+        if timezone.now() < clear_at:
+            raise Postponed(clear_at, "It may have been taken; its webhook is waited for.")
         if job.sends >= BLIND_SENDS_AT_MOST:
             return Failed(
                 "provider_unclear",
@@ -112,11 +157,19 @@ class Sender:
             )
         return None
 
+    def _look_among_calls(self, job: Job) -> Outcome | None:
+        """An unsigned call may have named the job: ask whether it is there."""
+        documents = [parse(bytes(call.body)) for call in InboundWebhook.objects.filter(job=job)]
+        for external_id in list({each["id"]: None for each in documents if each})[:LOOKED_AT]:
+            if connections.remote(self._connection).ask(external_id):
+                return Accepted(external_id)
+        return None
+
     def _postponed(self, error: Later) -> Postponed:
         if error.is_failure:
-            until = connections.failed(self._connection, why=error.why, retry_after=error.retry_after)
+            until = health.failed(self._connection, SENDING, why=error.why, retry_after=error.retry_after)
         else:
-            until = connections.wait_until(self._connection, error.retry_after)
+            until = health.asked_to_wait(self._connection, SENDING, error.retry_after)
         if error.may_have_sent and not self._connection.idempotent:
             until = max(until, timezone.now() + UNCLEAR_WAIT)
         return Postponed(until, error.why)
@@ -126,17 +179,18 @@ class Sender:
 
 
 def poll_due() -> int:
-    """Have the jobs asked for whose time has come, at most so many a round for each connection; returns how many."""
+    """Ask for the jobs whose time has come, at most so many a round for each connection; returns how many."""
     now = timezone.now()
-    due = Job.objects.filter(state=State.WAITING, next_poll_at__lte=now)
+    due = Job.objects.filter(state=State.WAITING, next_poll_at__lte=now, remote_document__isnull=True)
     count = 0
     for connection in Connection.objects.filter(Exists(due.filter(connection=OuterRef("pk")))):
         if not _take_round(connection, now):
             continue
-        budget = 1 if connection.failures else connection.polls_a_second * TICK
-        jobs = due.filter(connection=connection).order_by("next_poll_at")
-        for job_id in jobs.values_list("pk", flat=True)[:budget]:
-            outbox.nudge_attend(job_id)
+        jobs = due.filter(connection=connection).order_by("next_poll_at").values_list("pk", flat=True)
+        ends = time.monotonic() + ROUND_SECONDS
+        for job_id in jobs[: 1 if connection.failures else connection.polls_a_second * TICK]:
+            if time.monotonic() > ends or not attend(job_id):
+                break
             count += 1
     return count
 
@@ -151,68 +205,74 @@ def _take_round(connection: Connection, now: datetime) -> bool:
 
 
 def question_soon(job: Job) -> None:
-    """An unsigned call came: ask for the job now, at most once in five seconds."""
+    """An unsigned call came: ask for the job now, or as soon as five seconds have passed since the last question."""
     now = timezone.now()
     waiting = Job.objects.filter(pk=job.pk, state=State.WAITING, remote_document__isnull=True)
     quiet = Q(asked_at=None) | Q(asked_at__lt=now - QUESTION_AT_MOST_EVERY)
     if waiting.filter(quiet).update(next_poll_at=now):
         outbox.nudge_attend(job.pk)
+    elif job.asked_at:
+        soon = job.asked_at + QUESTION_AT_MOST_EVERY
+        waiting.filter(next_poll_at__gt=soon).update(next_poll_at=soon)
 
 
-def attend(job_id: uuid.UUID) -> None:
-    """Do what is due for a job that another server makes: ask, note progress, fetch its result, end it."""
-    job = _take_job(job_id)
+def attend(job_id: uuid.UUID) -> bool:
+    """Ask for a job that another server makes, if it is due, and act on the answer. False: the server is in trouble."""
+    job = _take_job(Job.objects.filter(pk=job_id, remote_document__isnull=True))
     if job is None:
-        return
+        return True
     try:
-        document = job.remote_document or _ask(job)
-        if document is None:
-            _ask_again(job)
-        elif document["status"] == "failed":
-            _fail(job, document)
-        elif document["status"] == "completed":
-            _collect(job, document)
-        else:
-            lifecycle.note_remote_progress(job.pk, _percent(document.get("progress")))
-            _ask_again(job)
+        document = _ask(job)
     except Later as error:
-        until = connections.failed(job.connection, why=error.why, retry_after=error.retry_after)
-        _ask_again(job, at=until)
+        _ask_again(job, at=_trouble(job.connection, error))
+        return False
     except JobFailure as error:
         lifecycle.fail(job.pk, code=error.code, sentence=error.sentence)
+        return True
+    if document is None or document["status"] not in ENDED:
+        lifecycle.note_remote_progress(job.pk, _percent((document or {}).get("progress")))
+        _ask_again(job)
+    elif lifecycle.note_remote_end(job.pk, document):
+        outbox.nudge_collect()
+    return True
 
 
-def _take_job(job_id: uuid.UUID) -> Job | None:
-    """The job, if it is due and nobody else attends to it: its time moves past the longest that this may take."""
+def _take_job(jobs: QuerySet[Job]) -> Job | None:
+    """The first of these that is due and that nobody else attends to: its time moves past the longest that it takes."""
     now = timezone.now()
     hold = timedelta(seconds=settings.MEDIA_FETCH_SECONDS + settings.PROVIDER_TIMEOUT_SECONDS + 60)
-    due = Job.objects.filter(pk=job_id, state=State.WAITING, next_poll_at__lte=now)
-    if not due.update(next_poll_at=now + hold):
-        return None
-    return Job.objects.select_related("connection", "team").get(pk=job_id)
+    due = jobs.filter(state=State.WAITING, next_poll_at__lte=now).order_by("next_poll_at")
+    for job_id in due.values_list("pk", flat=True)[:TICK]:
+        taken = Job.objects.filter(pk=job_id, state=State.WAITING, next_poll_at__lte=now)
+        if taken.update(next_poll_at=now + hold):
+            return Job.objects.select_related("connection", "team").get(pk=job_id)
+    return None
 
 
 def _ask(job: Job) -> dict[str, Any] | None:
-    """The other server's word on the job; None when it is to be asked again later."""
-    if not connections.take_turn(job.connection):
-        return None
+    """The other server's word on the job; None when it has none yet. Raises Later and JobFailure."""
+    connection = job.connection
+    if not health.take_turn(connection, ASKING):
+        raise Later("It is not asked before its time.", may_have_sent=False, is_failure=False)
     Job.objects.filter(pk=job.pk).update(asked_at=timezone.now())
-    document = connections.remote(job.connection).ask(job.external_id)
-    connections.worked(job.connection)
+    document = connections.remote(connection).ask(job.external_id)
+    health.worked(connection, ASKING)
     if document is None:
-        return _unknown_there(job)
-    if document["id"] != job.external_id:
-        return None
-    if document["status"] in ENDED:
-        # Its first terminal word stays, were it this one or a webhook's that came meanwhile.
-        lifecycle.note_remote_end(job.pk, document)
-        job.refresh_from_db(fields=["remote_document", "remote_ended_at"])
-        return job.remote_document
-    return document
+        _unknown_there(job)
+    return document if document and document["id"] == job.external_id else None
+
+
+def _trouble(connection: Connection, error: Later) -> datetime | None:
+    """When the server may be asked again."""
+    if error.is_failure:
+        return health.failed(connection, ASKING, why=error.why, retry_after=error.retry_after)
+    if error.retry_after is not None:
+        return health.asked_to_wait(connection, ASKING, error.retry_after)
+    return connection.retry_at
 
 
 def _unknown_there(job: Job) -> None:
-    since = job.started_at or job.created_at
+    since = job.accepted_at or job.created_at
     if timezone.now() - since > UNKNOWN_FOR:
         raise JobFailure(
             "provider_lost_job",
@@ -223,10 +283,11 @@ def _unknown_there(job: Job) -> None:
 
 def _ask_again(job: Job, *, at: datetime | None = None) -> None:
     """Every 5 to 10 s at first, more and more seldom as the job ages."""
-    age = (timezone.now() - (job.started_at or job.created_at)).total_seconds()
+    age = (timezone.now() - (job.accepted_at or job.created_at)).total_seconds()
     wait = min(max(age / 10, SHORTEST), LONGEST) * random.uniform(1, 2)  # noqa: S311
     when = max(at or timezone.now(), timezone.now() + timedelta(seconds=wait))
-    Job.objects.filter(pk=job.pk, state=State.WAITING).update(next_poll_at=when)
+    waiting = Job.objects.filter(pk=job.pk, state=State.WAITING, remote_document__isnull=True)
+    waiting.update(next_poll_at=when)
 
 
 def _percent(progress: Any) -> int:
@@ -234,6 +295,41 @@ def _percent(progress: Any) -> int:
 
 
 # --- ending ---------------------------------------------------------------------------------------
+
+
+def collect_due() -> int:
+    """End the jobs whose end is known: fetch their results, or say why there is none; returns how many were tried.
+
+    One connection at a time in each worker, so that a server that sends slowly holds up its own jobs alone.
+    """
+    count = 0
+    ended = Job.objects.filter(remote_document__isnull=False)
+    while not execute.stopping.is_set():
+        job = _take_job(ended.exclude(connection__in=_collecting.busy()))
+        if job is None:
+            break
+        with _collecting.held(job.connection_id) as free:
+            if free:
+                _end(job, job.remote_document)
+            else:  # another thread took one of this connection's at the same moment
+                Job.objects.filter(pk=job.pk, state=State.WAITING).update(next_poll_at=timezone.now())
+        count += free
+    return count
+
+
+def _end(job: Job, document: dict[str, Any]) -> None:
+    try:
+        if document["status"] == "failed":
+            _fail(job, document)
+        _collect(job, document)
+    except JobFailure as error:
+        lifecycle.fail(job.pk, code=error.code, sentence=error.sentence)
+    except EngineDied as error:
+        _fetch_again(job, str(error))
+    except OSError as error:
+        log.exception("The result of job %s could not be kept", job.pk)
+        sentence = f"The site could not keep the finished video ({error.strerror}); nothing was charged."
+        lifecycle.fail(job.pk, code="storage_full", sentence=sentence)
 
 
 def _fail(job: Job, document: dict[str, Any]) -> None:
@@ -249,11 +345,13 @@ def _collect(job: Job, document: dict[str, Any]) -> None:
         try:
             _fetch(job, document, file)
             found = media.probe_file(file, "video")
-        except InputError as error:
+        except (InputError, outbound.TooLarge) as error:
             raise JobFailure("provider_bad_result", f"{job.connection.name}: {error.sentence}") from error
         except outbound.OutboundError as error:
-            _fetch_again(job, error)
+            _fetch_again(job, error.sentence)
             return
+        if found.format not in ("mp4", "mov"):
+            raise JobFailure("provider_bad_result", f"{job.connection.name} sent a video that is no MP4.")
         execute.publish(
             Claim(job.pk, job.attempt),
             Made(
@@ -283,12 +381,13 @@ def _fetch(job: Job, document: dict[str, Any], file: Path) -> None:
         )
 
 
-def _fetch_again(job: Job, error: outbound.OutboundError) -> None:
+def _fetch_again(job: Job, why: str) -> None:
     since = job.remote_ended_at or timezone.now()
     if timezone.now() - since > timedelta(seconds=settings.RESULT_FETCH_GIVE_UP_SECONDS):
-        raise JobFailure("provider_result_lost", f"The finished video could not be fetched: {error.sentence}")
-    log.warning("The result of job %s could not be fetched: %s", job.pk, error.sentence)
-    _ask_again(job)
+        raise JobFailure("provider_result_lost", f"The finished video could not be fetched: {why}")
+    log.warning("The result of job %s could not be fetched: %s", job.pk, why)
+    later = timezone.now() + timedelta(seconds=SHORTEST * random.uniform(1, 2))  # noqa: S311
+    Job.objects.filter(pk=job.pk, state=State.WAITING).update(next_poll_at=later)
 
 
 def _whole(value: Any, *, most: int) -> int | None:
@@ -302,5 +401,5 @@ def _timings(value: Any) -> dict[str, int] | None:
     return {
         name[:40]: number
         for name, number in list(value.items())[:40]
-        if type(number) is int and number >= 0 and "\0" not in name
+        if type(number) is int and 0 <= number < 2**53
     }

@@ -63,6 +63,8 @@ def submit(
     PermissionDenied.
     """
     access.require(actor, "jobs.submit", team)
+    if name and (earlier := idempotency.find(name, team=team)):
+        return earlier  # whatever has changed here since
     own = inputs.own_inputs(team, form_state)
     lengths = {field: file.seconds for field, file in own.items() if file.seconds is not None}
     price = quote(form_state, lengths)

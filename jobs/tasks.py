@@ -50,31 +50,38 @@ def run_next() -> None:
 
 
 @app.task
-@at_most(2)
+@at_most(3)
 def fetch_next() -> None:
     while execute.fetch_next():
         pass
 
 
 @app.task
-@at_most(1)
+@at_most(2)
 def send_due() -> None:
     remote.send_due()
 
 
 @app.task
+@at_most(2)
 def poll_providers() -> None:
     remote.poll_due()
 
 
 @app.task
 @at_most(2)
+def collect_due() -> None:
+    remote.collect_due()
+
+
+@app.task
+@at_most(1)
 def attend(job_id: str) -> None:
     remote.attend(uuid.UUID(job_id))
 
 
 @app.task
-@at_most(2)
+@at_most(3)
 def deliver_due() -> None:
     deliver.deliver_due()
 

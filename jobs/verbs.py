@@ -20,6 +20,7 @@ CLAIM = Verb("claim", (State.QUEUED,), State.RUNNING)
 PRICE = Verb("price", (State.RUNNING,), State.RUNNING)
 HAND_OFF = Verb("hand_off", (State.RUNNING,), State.WAITING)
 READY = Verb("ready", (State.RUNNING,), State.QUEUED)
+ADOPT = Verb("adopt", (State.QUEUED,), State.WAITING)
 POSTPONE = Verb("postpone", (State.RUNNING,), State.QUEUED)
 SUCCEED = Verb("succeed", (State.RUNNING, State.WAITING), State.COMPLETED)
 FAIL = Verb("fail", ACTIVE_STATES, State.FAILED)
@@ -27,7 +28,7 @@ CANCEL = Verb("cancel", ACTIVE_STATES, State.CANCELED)
 REQUEUE = Verb("requeue", (State.RUNNING,), State.QUEUED)
 RELEASE = Verb("release", (State.RUNNING,), State.QUEUED)
 
-VERBS = (CLAIM, PRICE, READY, HAND_OFF, POSTPONE, SUCCEED, FAIL, CANCEL, REQUEUE, RELEASE)
+VERBS = (ADOPT, CLAIM, PRICE, READY, HAND_OFF, POSTPONE, SUCCEED, FAIL, CANCEL, REQUEUE, RELEASE)
 
 
 @dataclass(frozen=True)

@@ -60,6 +60,7 @@ app.conf.update(
         },
         "deliver-due": {"task": "jobs.tasks.deliver_due", "schedule": 5.0, "options": {"expires": 5}},
         "poll-providers": {"task": "jobs.tasks.poll_providers", "schedule": 5.0, "options": {"expires": 5}},
+        "collect-due": {"task": "jobs.tasks.collect_due", "schedule": 5.0, "options": {"expires": 5}},
         "expire": {"task": "jobs.tasks.expire", "schedule": 600.0, "options": {"expires": 600}},
         "reconcile": {"task": "jobs.tasks.reconcile", "schedule": 86400.0, "options": {"expires": 3600}},
     },

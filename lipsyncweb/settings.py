@@ -210,6 +210,8 @@ UPLOAD_DAYS = env.int("UPLOAD_DAYS", default=30)
 EMBEDDED_ENGINE = env.bool("EMBEDDED_ENGINE", default=True)
 EMBEDDED_PREFERENCE = env.int("EMBEDDED_PREFERENCE", default=100)
 PROVIDER_TIMEOUT_SECONDS = env.int("PROVIDER_TIMEOUT_SECONDS", default=30)
+# What is waited after a server's first failure; doubled with each, up to ten minutes.
+PROVIDER_RETRY_SECONDS = env.float("PROVIDER_RETRY_SECONDS", default=5.0)
 RESULT_MAX_BYTES = env.int("RESULT_MAX_BYTES", default=2_000_000_000)
 # How long a finished result that cannot be fetched is tried for.
 RESULT_FETCH_GIVE_UP_SECONDS = env.int("RESULT_FETCH_GIVE_UP_SECONDS", default=900)

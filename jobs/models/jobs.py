@@ -48,6 +48,8 @@ class Job(models.Model):
     # The other server's last word, once it is one: the first terminal document stays.
     remote_document = models.JSONField(null=True)
     remote_ended_at = models.DateTimeField(null=True)
+    accepted_at = models.DateTimeField(null=True)  # by the other server
+    sent_at = models.DateTimeField(null=True)  # the last time that it may have reached it
     sends = models.PositiveSmallIntegerField(default=0)  # how often it may have reached the other server
     not_before = models.DateTimeField(null=True)  # waits in line until then
     next_poll_at = models.DateTimeField(null=True)

@@ -1,5 +1,6 @@
 """Other servers that make videos for this site, and what they told it."""
 
+from datetime import datetime
 from typing import Any
 
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
@@ -59,10 +60,12 @@ class Connection(models.Model):
     is_active = models.BooleanField(_("in use"), default=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
-    # How it has been answering; see jobs/connections.py.
+    # How it has been answering; see jobs/health.py.
     failures = models.PositiveIntegerField(default=0, editable=False)
     failing_since = models.DateTimeField(null=True, editable=False)
     retry_at = models.DateTimeField(null=True, editable=False)
+    send_failures = models.PositiveIntegerField(default=0, editable=False)
+    send_after = models.DateTimeField(null=True, editable=False)
     last_error = models.TextField(blank=True, editable=False)
     polled_at = models.DateTimeField(null=True, editable=False)
 
@@ -80,6 +83,15 @@ class Connection(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def is_failing(self) -> bool:
+        return bool(self.failures or self.send_failures)
+
+    @property
+    def next_try(self) -> datetime | None:
+        """When it is asked or sent something again, where that is put off."""
+        return max((each for each in (self.retry_at, self.send_after) if each), default=None)
 
     @property
     def key(self) -> str:

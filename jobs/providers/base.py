@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -24,9 +24,18 @@ class RunContext:
     folder: Path  # for temporary files; removed afterwards
     on_progress: OnProgress
     is_canceled: IsCanceled
-    # For a provider elsewhere: where it fetches the media, by field, and whom it calls at the end ("" for nobody).
-    addresses: Mapping[str, str] = field(default_factory=dict)
-    callback: str = ""
+
+
+@dataclass(frozen=True)
+class Errand:
+    """What another server is told of a job."""
+
+    job_id: uuid.UUID
+    model: str
+    values: Mapping[str, Any]  # the validated formState
+    addresses: Mapping[str, str]  # where it fetches the media, by field
+    seed: int
+    callback: str  # whom it calls at the end; "" for nobody
 
 
 @dataclass(frozen=True)
@@ -58,4 +67,10 @@ Outcome = Done | Accepted | Failed
 class Provider(Protocol):
     def run(self, context: RunContext) -> Outcome:
         """Make the video or hand it on. Raises engine.errors.Canceled, and EngineDied when trying again may help."""
+        ...
+
+
+class Elsewhere(Protocol):
+    def send(self, errand: Errand) -> Outcome:
+        """Have the job made by another server: Accepted or Failed."""
         ...

@@ -1,12 +1,13 @@
 """Another server that speaks the same API: one send an attempt, and a question when it is time."""
 
 import json
+import math
 import re
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any
+from typing import Any, NoReturn
 
-from jobs.providers.base import Accepted, Failed, Outcome, RunContext
+from jobs.providers.base import Accepted, Errand, Failed, Outcome
 from lipsyncweb.http import outbound
 
 PLAIN_ID = re.compile(r"[0-9A-Za-z][0-9A-Za-z_.-]{0,99}", re.ASCII)
@@ -14,6 +15,9 @@ ENDED = ("completed", "failed")
 # The server is sound and takes nothing now.
 WAIT = frozenset({402, 408, 409, 425, 429})
 KEY_REFUSED = frozenset({401, 403})
+# A gateway's words: what stands behind it may have taken the job.
+UNHEARD = frozenset({502, 504})
+KEPT = ("id", "status", "output", "error", "executionTime", "timings", "seed", "progress")
 
 
 class Later(Exception):
@@ -35,7 +39,7 @@ class Later(Exception):
 
 @dataclass(frozen=True)
 class Remote:
-    """A server, and our key there. Implements Provider."""
+    """A server, and our key there."""
 
     name: str
     base_url: str
@@ -43,15 +47,15 @@ class Remote:
     policy: outbound.Policy
     seconds: float  # for one request
 
-    def run(self, context: RunContext) -> Outcome:
-        """Send the job. Raises Later."""
-        body: dict[str, Any] = {"formState": form_state(context)}
-        if context.callback:
-            body["webhook"] = context.callback
-        headers = {"Content-Type": "application/json", "Idempotency-Key": f"job-{context.job_id}"}
+    def send(self, errand: Errand) -> Outcome:
+        """Send the job: Accepted or Failed. Raises Later."""
+        body: dict[str, Any] = {"formState": {**errand.values, **errand.addresses, "seed": errand.seed}}
+        if errand.callback:
+            body["webhook"] = errand.callback
+        headers = {"Content-Type": "application/json", "Idempotency-Key": f"job-{errand.job_id}"}
         try:
             answer = outbound.post(
-                f"{self.base_url}/api/v1/{context.model}",
+                f"{self.base_url}/api/v1/{errand.model}",
                 body=json.dumps(body).encode(),
                 headers={**self._headers(), **headers},
                 policy=self.policy,
@@ -97,7 +101,7 @@ class Remote:
             return Failed("provider_key_refused", f"{self.name} refuses the key that this site has for it.")
         if answer.status in WAIT or not 400 <= answer.status < 500:
             raise self._later(answer)
-        return Failed("provider_refused", f"{self.name}: {said(answer)}")
+        return Failed("provider_refused", f"{self.name}: {self._said(answer)}")
 
     def _accepted(self, answer: outbound.Answer) -> Outcome:
         document = _object(answer.body)
@@ -105,23 +109,22 @@ class Remote:
         if is_plain(external_id):
             return Accepted(external_id)
         if document and document.get("error"):
-            return Failed("provider_refused", f"{self.name}: {said(answer)}")
+            return Failed("provider_refused", f"{self.name}: {self._said(answer)}")
         # It said yes in a way that cannot be read: the job may be there.
         raise Later(f"{self.name} sent an answer that cannot be read.", may_have_sent=True)
+
+    def _said(self, answer: outbound.Answer) -> str:
+        """Their sentence, without our key, which some servers repeat."""
+        return said(answer).replace(self.key, "sk_…")
 
     def _later(self, answer: outbound.Answer) -> Later:
         waits = answer.status in WAIT
         return Later(
-            f"{self.name} answered {answer.status}: {said(answer)}",
-            may_have_sent=not waits,
+            f"{self.name} answered {answer.status}: {self._said(answer)}",
+            may_have_sent=answer.status in UNHEARD,
             is_failure=not waits,
             retry_after=outbound.retry_after(answer.headers),
         )
-
-
-def form_state(context: RunContext) -> dict[str, Any]:
-    """The formState to send: our validated values, media by addresses that the other side can fetch."""
-    return {**context.values, **context.addresses, "seed": context.seed}
 
 
 def parse(body: bytes) -> dict[str, Any] | None:
@@ -132,7 +135,8 @@ def parse(body: bytes) -> dict[str, Any] | None:
     external_id = document.get("id") or document.get("requestId")
     if not isinstance(external_id, str) or not is_plain(external_id):
         return None
-    return {**document, "id": external_id}
+    kept = {name: document[name] for name in KEPT if name in document}
+    return {**kept, "id": external_id}
 
 
 def said(answer: outbound.Answer) -> str:
@@ -143,7 +147,7 @@ def said(answer: outbound.Answer) -> str:
         if isinstance(found, dict):
             found = found.get("message")
         if isinstance(found, str) and found:
-            return found.replace("\0", "")[:500]
+            return found[:500]
     return f"status {answer.status}"
 
 
@@ -153,8 +157,29 @@ def is_plain(external_id: str) -> bool:
 
 
 def _object(body: bytes) -> dict[str, Any] | None:
+    """A JSON object that every database can keep: no NaN, no NUL, no half of a character."""
     try:
-        found = json.loads(body)
+        found = _clean(json.loads(body, parse_constant=_refuse, parse_float=_finite))
     except (ValueError, RecursionError):
         return None
     return found if isinstance(found, dict) else None
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(constant)
+
+
+def _finite(text: str) -> float:
+    if not math.isfinite(float(text)):
+        raise ValueError(text)
+    return float(text)
+
+
+def _clean(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode().replace("\0", "")
+    if isinstance(value, list):
+        return [_clean(item) for item in value]
+    if isinstance(value, dict):
+        return {_clean(name): _clean(item) for name, item in value.items()}
+    return value

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, Q
 from django.utils import timezone
 
 from accounts.teams import webhook_secret
@@ -65,13 +65,14 @@ def deliver_due(*, at_most: int = 20) -> int:
 def _claim_due(at_most: int) -> Iterator[WebhookDelivery]:
     """Deliveries that this worker alone may try now: the UPDATE moves `due_at` past the longest attempt.
 
-    One at a time for each receiver, so that one which never answers holds up its own alone.
+    One at a time for each receiver and each team, so that one which never answers holds up its own alone.
     """
     for _number in range(at_most):
         now = timezone.now()
         due = WebhookDelivery.objects.filter(state=DeliveryState.DUE, due_at__lte=now)
         held = WebhookDelivery.objects.filter(state=DeliveryState.DUE, held_until__gt=now)
-        row = due.exclude(host__in=held.values("host")).order_by("attempts", "due_at").first()
+        busy = Q(host__in=held.values("host")) | Q(job__team__in=held.values("job__team"))
+        row = due.exclude(busy).order_by("attempts", "due_at").first()
         if row is None:
             return
         until = now + timedelta(seconds=settings.WEBHOOK_TIMEOUT_SECONDS * 2 + 30)

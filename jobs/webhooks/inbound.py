@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.csrf import csrf_exempt
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from jobs import connections, lifecycle, outbox, remote
+from jobs import lifecycle, outbox, remote
 from jobs.api.errors import answer, answer_status
 from jobs.models import InboundWebhook, Job
 from jobs.providers.remote import ENDED, parse
@@ -25,6 +25,8 @@ from jobs.providers.remote import ENDED, parse
 log = logging.getLogger(__name__)
 
 LONGEST_BODY = 65536
+KEPT_AT_MOST = 50  # calls for one job
+TOKEN = re.compile(r"[0-9A-Za-z_-]{1,64}", re.ASCII)
 MESSAGE_ID = re.compile(r"[\x21-\x7e]{1,200}")
 
 
@@ -33,7 +35,8 @@ def provider_webhook(request: HttpRequest, token: str) -> JsonResponse:
     """POST: 200 for a signed call, 202 for an unsigned one, 401 for a signature that does not fit, 404 else."""
     if request.method != "POST":
         return answer_status(405, headers={"Allow": "POST"})
-    job = Job.objects.select_related("connection").filter(callback_token=token).first()
+    known = Job.objects.select_related("connection")
+    job = known.filter(callback_token=token).first() if TOKEN.fullmatch(token) else None
     if job is None or job.connection is None:
         return answer_status(404)
     body = _body(request)
@@ -46,10 +49,10 @@ def provider_webhook(request: HttpRequest, token: str) -> JsonResponse:
         return answer(503, "not_ready", _("Signatures cannot be checked right now; please call again later."))
     if secrets and not verified(secrets, body, request.headers):
         return answer(401, "bad_signature", _("The signature is missing, old or does not fit this body."))
-    first = _keep(job, body, request.headers.get("webhook-id", "") if secrets else "", verified=bool(secrets))
+    _keep(job, body, request.headers.get("webhook-id", "") if secrets else "", verified=bool(secrets))
     if secrets:
-        if first:
-            _believe(job, body)
+        # A repeat, too: whoever kept the first may have died before believing it.
+        _believe(job, body)
         return JsonResponse({"received": True})
     remote.question_soon(job)
     return JsonResponse({"received": True}, status=202)
@@ -78,21 +81,21 @@ def _body(request: HttpRequest) -> bytes | None:
         return None
 
 
-def _keep(job: Job, body: bytes, message_id: str, *, verified: bool) -> bool:
-    """Keep the call as it came. False for a repeat."""
+def _keep(job: Job, body: bytes, message_id: str, *, verified: bool) -> None:
+    """Keep the call as it came, once, and no more of them than anybody will read."""
+    if not job.is_active or job.inbound.count() >= KEPT_AT_MOST:
+        return
     if not MESSAGE_ID.fullmatch(message_id):
         message_id = "sha256:" + hashlib.sha256(body).hexdigest()
     try:
         with transaction.atomic():
             InboundWebhook.objects.create(job=job, message_id=message_id, verified=verified, body=body)
     except IntegrityError:
-        return False
-    return True
+        log.info("A repeat of %s for job %s", message_id, job.pk)
 
 
 def _believe(job: Job, body: bytes) -> None:
     document: dict[str, Any] | None = parse(body)
     if document and document["status"] in ENDED and lifecycle.note_remote_end(job.pk, document):
-        connections.worked(job.connection)  # whoever calls is there
-        outbox.nudge_attend(job.pk)
-        outbox.nudge_send()  # when its submit was not heard, the job is still in line
+        lifecycle.adopt(job.pk)  # when its submit was not heard, the job is still in line
+        outbox.nudge_collect()

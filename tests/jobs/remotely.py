@@ -14,6 +14,7 @@ from pytest_httpserver import HTTPServer
 from standardwebhooks import Webhook
 from werkzeug import Request, Response
 
+from jobs import remote
 from jobs.models import Connection, Job
 from lipsyncweb.secretbox import seal
 from tests.jobs.making import SAMPLES, make_job
@@ -127,6 +128,13 @@ def video() -> bytes:
 def remote_job(owner, **values) -> Job:
     """A job whose inputs lie here, for the most preferred provider."""
     return make_job(owner, **{**SAMPLES, **values})
+
+
+def attend(job) -> Job:
+    """Ask for the job if it is due, end it if its end is known, and return it as it then is."""
+    remote.attend(job.pk)
+    remote.collect_due()
+    return Job.objects.get(pk=job.pk)
 
 
 def signed(secret: str, document: dict[str, Any], *, message_id: str = "msg_1", at: datetime | None = None):

@@ -9,12 +9,13 @@ from django.core.exceptions import PermissionDenied
 from django.utils import timezone
 from pytest_httpserver import HTTPServer
 
-from jobs import connections, lifecycle, remote, samples
+from jobs import connections, health, lifecycle, remote, samples
 from jobs.form_state import FormState
+from jobs.health import ASKING, SENDING
 from jobs.models import Connection, Job
 from jobs.problems import Invalid
 from tests.jobs.making import make_job
-from tests.jobs.remotely import KEY, SAMPLES, Upstream, answer, connect, remote_job
+from tests.jobs.remotely import KEY, SAMPLES, Upstream, answer, attend, connect, remote_job
 
 pytestmark = pytest.mark.django_db(transaction=True)
 SECRET = "whsec_" + "c2VjcmV0" * 4
@@ -160,24 +161,53 @@ def test_kept_key_is_not_sent_to_another_server(upstream, httpserver):
 
 def test_saving_forgives_earlier_failures(upstream, httpserver):
     kept = connect(httpserver)
-    connections.failed(kept, why="It was down.")
-    connections.failed(kept, why="It was down again.")
+    health.failed(kept, ASKING, why="It was down.")
     kept.refresh_from_db()
-    assert kept.failures == 2
-    assert kept.failing_since < kept.retry_at
+    health.failed(kept, ASKING, why="It was down again.")
+    health.failed(kept, SENDING, why="It took nothing.")
+    kept.refresh_from_db()
+    assert (kept.failures, kept.send_failures, kept.is_failing) == (2, 1, True)
+    assert kept.failing_since < kept.next_try == kept.retry_at
     save(kept, key="", secrets=None)
     kept.refresh_from_db()
-    assert (kept.failures, kept.failing_since, kept.retry_at, kept.last_error) == (0, None, None, "")
+    assert (kept.is_failing, kept.failing_since, kept.next_try, kept.last_error) == (False, None, None, "")
 
 
 def test_failing_since_stays_until_it_works(httpserver):
     kept = connect(httpserver)
-    connections.failed(kept, why="first")
-    since = Connection.objects.get(pk=kept.pk).failing_since
-    connections.failed(kept, why="second")
-    assert Connection.objects.get(pk=kept.pk).failing_since == since
-    connections.worked(kept)
+    health.failed(kept, ASKING, why="first")
+    kept.refresh_from_db()
+    since = kept.failing_since
+    health.failed(kept, ASKING, why="second")
+    kept.refresh_from_db()
+    assert kept.failing_since == since
+    health.worked(kept, ASKING)
     assert Connection.objects.get(pk=kept.pk).failing_since is None
+
+
+def test_failures_of_requests_that_ran_together_are_one(httpserver):
+    first = connect(httpserver)
+    second = Connection.objects.get(pk=first.pk)
+    health.failed(first, ASKING, why="down")
+    health.failed(second, ASKING, why="down")
+    assert Connection.objects.get(pk=first.pk).failures == 1
+
+
+def test_a_success_that_was_asked_before_a_failure_does_not_undo_it(httpserver):
+    early, late = connect(httpserver), Connection.objects.get()
+    Connection.objects.update(failures=1, retry_at=timezone.now())
+    early.refresh_from_db()
+    late.refresh_from_db()
+    health.failed(late, ASKING, why="down")
+    health.worked(early, ASKING)
+    assert Connection.objects.get().failures == 2
+
+
+def test_a_switch_while_the_server_is_asked_stays(httpserver, upstream):
+    kept = save(new(httpserver))
+    upstream.on_ask = lambda request: Connection.objects.filter(pk=kept.pk).update(is_active=False) and None
+    save(kept, key="")
+    assert not Connection.objects.get(pk=kept.pk).is_active
 
 
 def test_private_address_is_the_operators_alone(upstream, httpserver, owner, settings):
@@ -238,7 +268,7 @@ def test_switched_off_connection_takes_nothing_new_and_ends_what_it_has(upstream
     assert connections.choose(owner.team, FormState.from_json(there.form_state)) is None
     lifecycle.note_remote_progress(there.pk, 10)
     Job.objects.filter(pk=there.pk).update(next_poll_at=timezone.now())
-    remote.attend(there.pk)
+    attend(there)
     assert Job.objects.get(pk=there.pk).error == "farm: It is too dark."
     assert remote.send_due() == 0
     connections.switch(kept, on=True, actor=owner.membership)
@@ -287,7 +317,7 @@ def test_connection_whose_key_cannot_be_read_waits_and_holds_no_other_back(
     assert Job.objects.get(pk=stuck.pk).state == "queued"
     lost.refresh_from_db()
     assert "ENCRYPTION_KEYS" in lost.last_error
-    assert lost.failures == 1
+    assert lost.send_failures == 1
 
 
 def make_remote(owner, provider: str) -> Job:

@@ -72,6 +72,18 @@ def test_a_failure_is_retried_by_the_schedule(owner, httpserver: HTTPServer):
     assert {request.headers["webhook-id"] for request, _ in httpserver.log} == {delivery.message_id}
 
 
+def test_a_team_whose_receivers_never_answer_delays_no_other(owner, stranger, httpserver: HTTPServer):
+    httpserver.expect_request("/hook").respond_with_data("thanks")
+    for port in (1, 2, 3):
+        ended(owner, f"http://localhost:{port}/hook")
+    slow = next(deliver._claim_due(1))
+    theirs = ended(stranger, httpserver.url_for("/hook"))
+    assert deliver.deliver_due() == 1
+    theirs.refresh_from_db()
+    assert theirs.state == "delivered"
+    assert slow.job.team == owner.team
+
+
 @pytest.mark.parametrize("status", [404, 429, 503])
 def test_retry_after_is_honoured_when_it_is_longer(owner, httpserver: HTTPServer, status):
     httpserver.expect_request("/hook").respond_with_data("", status=status, headers={"Retry-After": "600"})

@@ -96,6 +96,13 @@ def test_a_key_is_kept_for_a_day(owner):
     assert idempotency.expire() == 1
 
 
+def test_a_repeat_is_answered_whatever_has_changed_here(owner, settings):
+    first = submit(owner, "order-1").json()["id"]
+    settings.EMBEDDED_ENGINE = False
+    assert submit(owner, "order-1").json()["id"] == first
+    assert submit(owner, "order-2").status_code == 422
+
+
 @pytest.mark.parametrize("key", ["", "x" * 256, "a\tb", "é"])
 def test_a_key_that_is_none_is_refused(owner, key):
     answer = submit(owner, key)

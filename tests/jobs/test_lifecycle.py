@@ -12,7 +12,7 @@ from accounts import ledger
 from accounts.ledger import NotEnoughCredits
 from jobs import lifecycle, reconciliation
 from jobs.models import Job, JobEvent, Outbox, WebhookDelivery
-from tests.jobs.making import claim, make_job, result
+from tests.jobs.making import SAMPLES, claim, make_job, result
 
 pytestmark = pytest.mark.django_db
 
@@ -31,7 +31,7 @@ def fresh(job):
 
 
 def test_claim_takes_the_oldest_and_keeps_the_promise(owner):
-    first, second = make_job(owner), make_job(owner)
+    first, second = make_job(owner, **SAMPLES), make_job(owner, **SAMPLES)
     assert claim(first).attempt == 1
     assert claim(second).attempt == 1
     assert lifecycle.claim_next() is lifecycle.claim_to_fetch() is None

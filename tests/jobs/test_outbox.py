@@ -10,9 +10,10 @@ from django.db import transaction
 from django.utils import timezone
 
 from jobs import outbox
-from jobs.models import Outbox
+from jobs.models import Connection, Outbox
 from lipsyncweb.celery import app
 from tests.jobs.making import SAMPLES, claim, make_job
+from tests.jobs.remotely import connect
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -62,6 +63,18 @@ def test_what_nobody_claimed_is_sent_again_once_it_is_due(owner):
     assert outbox.resend_due() == outbox.RESEND_AT_MOST
     assert len(waiting()) == outbox.RESEND_AT_MOST
     assert outbox.resend_due() == 3
+
+
+def test_a_long_line_of_one_kind_leaves_the_others_nudged(owner, httpserver):
+    connect(httpserver, name="dead")
+    for _job in range(12):
+        make_job(owner, **SAMPLES)
+    Connection.objects.update(is_active=False)
+    make_job(owner, **SAMPLES)
+    waiting()
+    Outbox.objects.update(due_at=timezone.now() - timedelta(seconds=1))
+    outbox.resend_due()
+    assert waiting() == ["jobs.tasks.run_next"]
 
 
 def test_a_claimed_job_needs_no_nudge(owner):

@@ -39,6 +39,7 @@ def make_due(job):
 def attend(job):
     make_due(job)
     remote.attend(job.pk)
+    remote.collect_due()
     return fresh(job)
 
 
@@ -76,7 +77,7 @@ def test_progress_there_is_shown_here(job, upstream):
 def test_questions_are_5_to_10_s_apart_at_first_and_rarer_with_age(job):
     waits = []
     for age in (0, 60, 600, 3600, 20_000):
-        Job.objects.update(started_at=timezone.now() - timedelta(seconds=age))
+        Job.objects.update(accepted_at=timezone.now() - timedelta(seconds=age))
         attend(job)
         waits.append(wait_of(job))
     assert 4 < waits[0] <= 10
@@ -87,15 +88,17 @@ def test_questions_are_5_to_10_s_apart_at_first_and_rarer_with_age(job):
 
 
 def test_trouble_there_is_no_end_here_and_backs_off(job, upstream):
-    for reply in (
-        answer({"error": "Oops"}, 500),
-        answer({"error": "Slow down"}, 429, **{"Retry-After": "90"}),
-        answer([1]),
-        answer({"id": "x", "status": "what"}),
+    for reply, least in (
+        (answer({"error": "Oops"}, 500), 5),
+        (answer({"error": "Oops"}, 500), 10),
+        (answer({"error": "Oops"}, 500), 20),
+        (answer({"error": "Slow down"}, 429, **{"Retry-After": "90"}), 90),
+        (answer([1]), 40),
+        (answer({"id": "x", "status": "what"}), 80),
     ):
         upstream.on_ask = lambda request, reply=reply: reply
         assert attend(job).state == "waiting"
-        assert wait_of(job) > 4
+        assert wait_of(job) > least - 1
     upstream.on_ask = lambda request: None
     upstream.complete()
     assert attend(job).state == "completed"
@@ -105,7 +108,7 @@ def test_a_dead_server_is_not_asked_before_its_time(job, upstream):
     upstream.on_ask = lambda request: answer({"error": "Oops"}, 500)
     attend(job)
     Job.objects.update(next_poll_at=timezone.now() - timedelta(seconds=1))
-    remote.attend(job.pk)
+    assert not remote.attend(job.pk)
     assert len(upstream.questions) == 1
     assert remote.poll_due() == 0
 
@@ -113,7 +116,7 @@ def test_a_dead_server_is_not_asked_before_its_time(job, upstream):
 def test_a_job_that_they_lost_fails_and_gives_back(job, upstream, owner):
     upstream.documents.clear()
     assert attend(job).state == "waiting"
-    Job.objects.update(started_at=timezone.now() - timedelta(minutes=5))
+    Job.objects.update(accepted_at=timezone.now() - timedelta(minutes=5))
     assert attend(job).error_code == "provider_lost_job"
     assert ledger.balances(owner.team).api.available == 1000
 
@@ -171,7 +174,7 @@ class TestResults:
 
 class TestManyWaitingJobs:
     @pytest.fixture
-    def crowd(self, owner, httpserver):
+    def crowd(self, owner, upstream, httpserver):
         """10,000 jobs that wait for one server and are all due."""
         connection = connect(httpserver, polls_a_second=5)
         past = timezone.now() - timedelta(seconds=1)
@@ -186,21 +189,43 @@ class TestManyWaitingJobs:
             "next_poll_at": past,
         }
         Job.objects.bulk_create(Job(**common, external_id=str(number)) for number in range(10_000))
+        upstream.on_ask = lambda request: answer(processing(request.path.rsplit("/", 1)[1]))
         return connection
 
-    def test_cost_a_bounded_number_of_questions_a_round(self, crowd):
+    def test_cost_a_bounded_number_of_questions_a_round(self, crowd, upstream):
         assert remote.poll_due() == 5 * remote.TICK
         assert remote.poll_due() == 0
+        assert len(set(upstream.questions)) == len(upstream.questions) == 25
 
-    def test_two_timers_are_one_round(self, crowd):
+    def test_two_timers_are_one_round(self, crowd, upstream):
         assert sorted([remote.poll_due(), remote.poll_due()]) == [0, 25]
         Connection.objects.update(polled_at=timezone.now() - timedelta(seconds=remote.TICK))
         assert remote.poll_due() == 25
+        assert len(set(upstream.questions)) == 50
 
-    def test_cost_one_question_a_round_when_the_server_fails(self, crowd):
-        Connection.objects.update(failures=3, retry_at=timezone.now() - timedelta(seconds=1))
-        assert remote.poll_due() == 1
+    def test_cost_one_question_a_round_when_the_server_fails(self, crowd, upstream):
+        upstream.on_ask = lambda request: answer({"error": "Oops"}, 500)
+        remote.poll_due()
+        assert len(upstream.questions) == 1
+        remote.poll_due()
+        past = timezone.now() - timedelta(seconds=10)
+        Connection.objects.update(retry_at=past, polled_at=past)
+        remote.poll_due()
+        assert len(upstream.questions) == 2
 
-    def test_are_found_by_a_bounded_number_of_queries(self, crowd, django_assert_max_num_queries):
-        with django_assert_max_num_queries(4):
-            remote.poll_due()
+
+def test_a_slow_result_of_one_server_delays_no_other(owner, stranger, upstream, httpserver):
+    """While one connection's result is being fetched, its other jobs wait and another connection's do not."""
+    first, second = connect(httpserver, name="slow"), connect(httpserver, name="other", preference=90)
+    jobs = [remote_job(owner), remote_job(owner)]
+    remote.send_due()
+    Connection.objects.filter(pk=first.pk).update(is_active=False)
+    theirs = remote_job(stranger)
+    remote.send_due()
+    end = {"status": "failed", "error": "x"}
+    Job.objects.update(remote_document=end, next_poll_at=timezone.now())
+    with remote._collecting.held(first.pk):
+        assert remote.collect_due() == 1
+    assert fresh(theirs).state == "failed"
+    assert {fresh(job).state for job in jobs} == {"waiting"}
+    assert fresh(theirs).connection_id == second.pk

@@ -9,11 +9,11 @@ from werkzeug import Response
 
 from accounts import ledger
 from accounts.teams import new_webhook_secret
-from jobs import lifecycle, remote
+from jobs import execute, lifecycle, remote, samples
 from jobs.models import Connection, Job, JobEvent, Outbox
 from jobs.problems import Invalid
 from tests.jobs.making import SAMPLES, claim, make_job
-from tests.jobs.remotely import Upstream, answer, connect, remote_job, signed
+from tests.jobs.remotely import Upstream, answer, attend, connect, remote_job, signed
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -31,7 +31,8 @@ def make_due(job):
     """Its wait, and its connection's, are over."""
     past = timezone.now() - timedelta(seconds=1)
     Job.objects.filter(pk=job.pk).update(not_before=past)
-    Connection.objects.filter(retry_at__isnull=False).update(retry_at=past)
+    Connection.objects.filter(send_after__isnull=False).update(send_after=past)
+    Job.objects.filter(pk=job.pk, sent_at__isnull=False).update(sent_at=past - timedelta(minutes=2))
 
 
 def seconds_until(moment) -> float:
@@ -128,12 +129,96 @@ def test_402_and_429_wait_as_they_ask(owner, upstream, httpserver, status, form)
     assert len(upstream.sent) == 1
     assert {fresh(job).state for job in jobs} == {"queued"}
     assert 115 < seconds_until(fresh(jobs[0]).not_before) < 150
-    assert fresh(jobs[0]).connection.failures == 0
+    assert fresh(jobs[0]).connection.send_failures == 0
     assert remote.send_due() == 0
     upstream.on_submit = lambda request: None
     make_due(jobs[0])
     assert remote.send_due() == 2
     assert {fresh(job).state for job in jobs} == {"waiting"}
+
+
+def test_a_repeated_send_of_an_upload_is_the_same_to_the_byte(owner, upstream, httpserver):
+    from tests.jobs.test_media import job_with, png, send
+
+    connect(httpserver)
+    upstream.on_submit = lambda request: Response("cut", content_type="application/json")
+    job = job_with(owner, send(owner, png(), kind="image"))
+    remote.send_due()
+    time.sleep(1.1)  # a signature with the time in it would differ by now
+    make_due(job)
+    remote.send_due()
+    assert upstream.sent[0] == upstream.sent[1]
+
+
+def test_waiting_for_credits_there_does_not_stop_the_questions(owner, upstream, httpserver):
+    connect(httpserver)
+    running = remote_job(owner)
+    remote.send_due()
+    upstream.complete()
+    upstream.on_submit = lambda request: answer({"error": "Pay"}, 402, **{"Retry-After": "3600"})
+    waiting = remote_job(owner)
+    remote.send_due()
+    Job.objects.filter(pk=running.pk).update(next_poll_at=timezone.now())
+    assert attend(running).state == "completed"
+    assert fresh(waiting).state == "queued"
+    assert seconds_until(Connection.objects.get().send_after) > 3500
+
+
+def test_a_full_connection_wastes_no_turn(owner, upstream, httpserver):
+    connect(httpserver, concurrency=1)
+    remote_job(owner)
+    remote.send_due()
+    past = timezone.now() - timedelta(seconds=1)
+    Connection.objects.update(send_failures=2, send_after=past)
+    remote_job(owner)
+    remote.send_due()
+    assert Connection.objects.get().send_after == past
+
+
+def test_inputs_are_fetched_once_and_not_by_the_sender(owner, upstream, httpserver):
+    speech = samples.speech_path().read_bytes()
+    httpserver.expect_oneshot_request("/voice.wav").respond_with_data(speech)
+    connect(httpserver)
+    job = remote_job(owner, audio=httpserver.url_for("/voice.wav"))
+    remote.send_due()
+    assert upstream.sent == []
+    assert execute.fetch_next()
+    upstream.on_submit = lambda request: answer({"error": "Oops"}, 500)
+    remote.send_due()
+    upstream.on_submit = lambda request: None
+    make_due(job)
+    remote.send_due()
+    assert (fresh(job).state, fresh(job).billed_seconds) == ("waiting", 6)
+    assert upstream.sent[0]["formState"]["audio"] == httpserver.url_for("/voice.wav")
+
+
+def test_a_job_that_the_server_stumbles_over_lets_the_others_pass(owner, upstream, httpserver):
+    connect(httpserver)
+    bad, good = remote_job(owner, prompt="poison"), remote_job(owner)
+    upstream.on_submit = lambda request: (
+        answer({"error": "Oops"}, 500) if request.get_json()["formState"].get("prompt") else None
+    )
+    remote.send_due()
+    Connection.objects.update(send_after=timezone.now() - timedelta(seconds=1))
+    Job.objects.update(not_before=None)
+    remote.send_due()
+    assert (fresh(bad).state, fresh(good).state) == ("queued", "waiting")
+
+
+def test_our_key_that_they_repeat_is_not_shown(owner, upstream, httpserver):
+    connect(httpserver)
+    upstream.on_submit = lambda request: answer({"error": f"Bad: {request.headers['Authorization']}"}, 422)
+    job = remote_job(owner)
+    remote.send_due()
+    assert fresh(job).error == "farm: Bad: Bearer sk_…"
+
+
+def test_what_they_say_is_made_fit_to_keep(owner, upstream, httpserver):
+    connect(httpserver)
+    upstream.on_submit = lambda request: Response('{"error": "a\\ud800b\\u0000c"}', status=422)
+    job = remote_job(owner)
+    remote.send_due()
+    assert (fresh(job).state, fresh(job).error) == ("failed", "farm: a?bc")
 
 
 AMBIGUOUS = {
@@ -164,7 +249,7 @@ def test_trouble_is_retried_with_the_same_key_and_backs_off(owner, upstream, htt
     make_due(job)
     remote.send_due()
     assert fresh(job).state == "waiting"
-    assert fresh(job).connection.failures == 0
+    assert fresh(job).connection.send_failures == 0
 
 
 def test_a_dead_server_is_asked_by_one_job_however_many_wait(owner, upstream, httpserver):
@@ -174,7 +259,7 @@ def test_a_dead_server_is_asked_by_one_job_however_many_wait(owner, upstream, ht
     for _round in range(10):
         remote.send_due()
     assert len(upstream.sent) == 1
-    Connection.objects.update(retry_at=timezone.now() - timedelta(seconds=1))
+    Connection.objects.update(send_after=timezone.now() - timedelta(seconds=1))
     for _round in range(10):
         remote.send_due()
     assert len(upstream.sent) == 2
@@ -253,9 +338,10 @@ def test_a_signed_webhook_finishes_a_job_whose_submit_was_not_heard(owner, upstr
     body, headers = signed(secret, upstream.complete())
     address = f"/webhooks/provider/{fresh(job).callback_token}"
     assert client.post(address, body, content_type="application/json", headers=headers).status_code == 200
-    remote.send_due()
-    remote.attend(job.pk)
+    assert fresh(job).state == "waiting"
+    attend(job)
     assert (fresh(job).state, fresh(job).external_id, len(upstream.sent)) == ("completed", "theirs-1", 1)
+    assert [event.verb for event in JobEvent.objects.filter(job=job)][-2:] == ["adopt", "succeed"]
 
 
 def test_no_more_jobs_than_the_connection_takes_at_once(owner, upstream, httpserver):
@@ -272,7 +358,7 @@ def test_a_worker_that_died_after_the_send_sends_under_the_same_key(owner, upstr
     connect(httpserver)
     job = remote_job(owner)
     held = lifecycle.claim_for(Connection.objects.get())
-    lifecycle.note_send(held)
+    assert lifecycle.note_send(held)
     Job.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
     lifecycle.requeue_expired()
     remote.send_due()
@@ -325,4 +411,4 @@ def test_every_step_leaves_an_event(owner, upstream, httpserver):
     make_due(job)
     remote.send_due()
     verbs = [event.verb for event in JobEvent.objects.filter(job=job)]
-    assert verbs == ["submit", "claim", "price", "postpone", "claim", "price", "hand_off"]
+    assert verbs == ["submit", "claim", "postpone", "claim", "hand_off"]

@@ -4,7 +4,8 @@ import pytest
 from django.urls import reverse
 
 from accounts.models import Role
-from jobs import connections
+from jobs import health
+from jobs.health import ASKING, SENDING
 from jobs.models import Connection
 from tests.conftest import character
 from tests.jobs.remotely import KEY, Upstream, answer, connect, remote_job
@@ -132,7 +133,7 @@ def test_callback_is_proposed_where_the_site_can_be_reached(owner, settings):
 def test_failing_server_is_told_with_its_last_words(owner, httpserver):
     kept = connect(httpserver, team=owner.team)
     assert "In use" in page(owner.client)
-    connections.failed(kept, why="farm answered 503: <b>down</b>")
+    health.failed(kept, ASKING, why="farm answered 503: <b>down</b>")
     text = page(owner.client)
     assert "badge--bad" in text
     assert "farm answered 503: &lt;b&gt;down&lt;/b&gt;" in text
@@ -141,7 +142,7 @@ def test_failing_server_is_told_with_its_last_words(owner, httpserver):
 
 
 def test_server_that_asks_to_wait_is_not_called_failing(owner, httpserver):
-    connections.wait_until(connect(httpserver, team=owner.team), None)
+    health.asked_to_wait(connect(httpserver, team=owner.team), SENDING, None)
     text = page(owner.client)
     assert "Asks us to wait" in text
     assert "Failing since" not in text

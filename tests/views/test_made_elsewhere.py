@@ -10,7 +10,7 @@ from django.urls import reverse
 from jobs import lifecycle
 from jobs.models import Job
 from jobs.views import words
-from tests.jobs.making import claim, make_job, result
+from tests.jobs.making import SAMPLES, claim, make_job, result
 from tests.jobs.remotely import connect
 
 pytestmark = pytest.mark.django_db
@@ -38,7 +38,7 @@ def job_page(client, job, **options) -> str:
 
 def waiting_job(owner, server, **changes) -> Job:
     connection = connect(server, team=owner.team, **changes)
-    job = make_job(owner, provider=connection.name)
+    job = make_job(owner, **SAMPLES, provider=connection.name)
     lifecycle.hand_off(lifecycle.claim_for(connection), external_id="there-1", ask_at=job.created_at)
     return Job.objects.get(pk=job.pk)
 
@@ -146,7 +146,7 @@ def test_every_failure_code_of_providers_has_words():
 def test_why_a_job_waits_is_told_to_the_owner_of_the_connection(owner, httpserver):
     own, rack = connect(httpserver, team=owner.team), connect(httpserver, name="rack")
     for connection in (own, rack):
-        job = make_job(owner, provider=connection.name)
+        job = make_job(owner, **SAMPLES, provider=connection.name)
         held = lifecycle.claim_for(connection)
         lifecycle.postpone(held, until=job.deadline, reason="It answered 402: too few credits.")
         assert ("too few credits" in job_page(owner.client, job)) == (connection == own)
