@@ -17,7 +17,7 @@ from waitress.channel import HTTPChannel
 from waitress.server import BaseWSGIServer, create_server
 
 THREADS = 8
-DRAIN_SECONDS = 4  # below the five that the process manager waits before it kills
+DRAIN_SECONDS = 4  # below the eight that the supervisor waits before it kills
 
 
 def loopback_sockets(port: int) -> list[socket.socket]:
