@@ -41,9 +41,8 @@ UNCLEAR_WAIT = timedelta(seconds=60)
 BLIND_SENDS_AT_MOST = 2
 LOOKED_AT = 3  # ids that unsigned calls named
 ROUND_SECONDS = 20  # of one connection's questions in a row
-UNKNOWN_FOR = timedelta(
-    minutes=2
-)  # a job that the server does not know may be on its way to its own database
+# A job that the server has taken and does not know may be on its way to its own database.
+UNKNOWN_FOR = timedelta(minutes=2)
 
 
 # --- sending --------------------------------------------------------------------------------------
@@ -132,7 +131,10 @@ class Sender:
             if not error.may_have_sent:
                 lifecycle.note_send(self._claim, sent=False)
             raise
-        health.worked(self._connection, SENDING)
+        if not (
+            isinstance(outcome, Failed) and outcome.code == outbound.Refused.code
+        ):  # nothing went out then
+            health.worked(self._connection, SENDING)
         return outcome
 
     def _look(self, job: Job) -> Outcome | None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from django.test import Client
+from django.utils import translation
 
 from accounts import keys
 from accounts.models import ApiKey, Membership, Role, Team, User
@@ -69,6 +70,12 @@ def _own_folders(settings, tmp_path: Path, spoken: Path):
         "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
     }
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@pytest.fixture(autouse=True)
+def _english():
+    """A request in Russian leaves its language on the thread; the next test must not find it there."""
+    translation.activate("en")
 
 
 @pytest.fixture
