@@ -179,6 +179,8 @@ def test_a_message_that_cannot_be_written_is_an_error(connection):
 
 def run_exchange(folder: Path, *, producers: int, consumers: int, amount: int) -> None:
     takers = [peer("consume", folder, f"c{number}", 0) for number in range(consumers)]
+    # All of them listen before there is anything to take, or the first would take the lot.
+    assert wait_until(lambda: all((folder / f"c{number}.log").exists() for number in range(consumers)))
     makers = [peer("produce", folder, f"p{number}", amount) for number in range(producers)]
     assert [maker.wait(timeout=100) for maker in makers] == [0] * producers
     (folder / "finished").touch()
