@@ -1,4 +1,4 @@
-"""What a generation costs: whole credits for whole seconds, by CONTRACT of the API's documentation."""
+"""What a generation costs: whole credits for whole seconds, rounded up, as docs/api.md tells."""
 
 import math
 
