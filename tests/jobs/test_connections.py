@@ -6,6 +6,7 @@ import threading
 
 import pytest
 from django.core.exceptions import PermissionDenied
+from django.db import connection as database
 from django.utils import timezone
 from pytest_httpserver import HTTPServer
 
@@ -205,7 +206,12 @@ def test_a_success_that_was_asked_before_a_failure_does_not_undo_it(httpserver):
 
 def test_a_switch_while_the_server_is_asked_stays(httpserver, upstream):
     kept = save(new(httpserver))
-    upstream.on_ask = lambda request: Connection.objects.filter(pk=kept.pk).update(is_active=False) and None
+
+    def switch_off(request):
+        Connection.objects.filter(pk=kept.pk).update(is_active=False)
+        database.close()  # this is the server's thread
+
+    upstream.on_ask = switch_off
     save(kept, key="")
     assert not Connection.objects.get(pk=kept.pk).is_active
 
