@@ -70,9 +70,11 @@ def alive(pid: int) -> bool:
 @pytest.fixture
 def site(tmp_path):
     started = []
+    folder = tmp_path / "pids"
+    folder.mkdir()
 
     def start(*programs, **options):
-        started.append(Site(tmp_path, *programs, **options))
+        started.append(Site(folder, *programs, **options))
         return started[-1]
 
     yield start
