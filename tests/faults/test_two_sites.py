@@ -102,6 +102,7 @@ def test_a_submission_in_the_browser_sends_its_upload_and_completes(front, farm)
     until(lambda: front.sql("SELECT state FROM jobs_job") == [("completed",)], seconds=90)
     assert "/inputs/" in farm.sql("SELECT form_state FROM jobs_job")[0][0]
     assert front.sql("SELECT purse FROM jobs_job") == [("user",)]
+    assert front.sql("SELECT verified FROM jobs_inboundwebhook") in ([(1,)], [(True,)])
     check_once(front)
 
 
