@@ -1,10 +1,10 @@
 """The output file: H.264 High and AAC in an MP4 that starts playing before it is all there."""
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Protocol
 
 import av
 import numpy as np
@@ -18,8 +18,53 @@ AAC_RATES = (16000, 22050, 24000, 32000, 44100, 48000)
 AAC_FRAME = 1024
 
 
+class Sound(Protocol):
+    """What the output sounds like."""
+
+    @property
+    def rate(self) -> int:
+        """Samples a second, one of `AAC_RATES`."""
+        ...
+
+    @property
+    def layout(self) -> str:
+        """mono or stereo."""
+        ...
+
+    def blocks(self) -> Iterator[Array]:
+        """(channels, n) float32 from -1 to 1, one after another from the start; called once."""
+        ...
+
+
+class RecordedSound:
+    """The sound of a file, at its own rate and layout where AAC plays it everywhere, otherwise near to it.
+
+    Raises InputError: audio_unreadable, too_long, too_large, unsupported_format.
+    """
+
+    def __init__(self, path: Path, *, max_seconds: float) -> None:
+        self._path, self._max_seconds = path, max_seconds
+        with open_container(path, kind="audio") as container:
+            context = container.streams.audio[0].codec_context
+            self.rate: int = context.sample_rate if context.sample_rate in AAC_RATES else 48000
+            self.layout = "mono" if context.channels == 1 else "stereo"
+
+    def blocks(self) -> Iterator[Array]:
+        return decoded_audio(
+            self._path,
+            rate=self.rate,
+            layout=self.layout,
+            sample_format="fltp",
+            max_seconds=self._max_seconds,
+        )
+
+
 class Mp4Writer:
-    """Writes frames as they come and the sound beside them. Leaves no file behind when it is not finished."""
+    """Writes frames as they come and the sound beside them. Leaves no file behind when it is not finished.
+
+    fps : frames a second, exact (Fraction(30000, 1001) for 29.97). sound : a recording to put beside the
+    frames, or anything that gives `Sound`; it is not cut at the last frame. max_seconds : of a recording.
+    """
 
     def __init__(
         self,
@@ -27,33 +72,31 @@ class Mp4Writer:
         *,
         width: int,
         height: int,
-        fps: int,
-        sound: Path,
+        fps: Fraction | int,
+        sound: Path | Sound,
         max_seconds: float,
         threads: int = 2,
     ) -> None:
-        self._path, self._fps, self._frames, self._samples = path, fps, 0, 0
-        self._rate, layout = _sound_format(sound)
+        self._path, self._fps, self._frames, self._samples = path, Fraction(fps), 0, 0
+        if isinstance(sound, Path):
+            sound = RecordedSound(sound, max_seconds=max_seconds)
+        self._rate, layout = sound.rate, sound.layout
         self._file = av.open(str(path), "w", format="mp4", options={"movflags": "+faststart"})
-        self._video: Any = self._file.add_stream("libx264", rate=fps)
+        self._video: Any = self._file.add_stream("libx264", rate=self._fps)
         self._video.width, self._video.height, self._video.pix_fmt = width, height, "yuv420p"
         self._video.options = {
             "preset": "veryfast",
             "crf": "20",
             "profile": "high",
-            "threads": str(
-                threads
-            ),  # fixed: their number changes the bits, and a seed promises the same ones
-            "g": str(4 * fps),
+            # Fixed: their number changes the bits, and a seed promises the same ones.
+            "threads": str(threads),
+            "g": str(round(4 * self._fps)),
         }
         _tag(self._video.codec_context)
         self._audio: Any = self._file.add_stream("aac", rate=self._rate)
         self._audio.layout = layout
         self._audio.bit_rate = min(96_000, 4 * self._rate) * (2 if layout == "stereo" else 1)
-        blocks = decoded_audio(
-            sound, rate=self._rate, layout=layout, sample_format="fltp", max_seconds=max_seconds
-        )
-        self._blocks = _framed(blocks)
+        self._blocks = _framed(sound.blocks())
 
     def __enter__(self) -> "Mp4Writer":
         return self
@@ -61,20 +104,27 @@ class Mp4Writer:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
     ) -> None:
-        if kind is None:
-            self._finish()
-        self._file.close()
-        if kind is not None:
-            self._path.unlink(missing_ok=True)
+        try:
+            if kind is None:
+                self._finish()
+            self._file.close()
+        except BaseException:  # the sound's last blocks are read only now, and may be damaged
+            kind = BaseException
+            raise
+        finally:
+            self._blocks.close()
+            if kind is not None:
+                self._file.close()
+                self._path.unlink(missing_ok=True)
 
     def write(self, packed: Array) -> None:
         """packed : (height * 3 / 2, width) uint8, planar YUV 4:2:0, BT.709 limited range."""
         frame = av.VideoFrame.from_ndarray(packed, format="yuv420p")
-        frame.pts, frame.time_base = self._frames, Fraction(1, self._fps)
+        frame.pts, frame.time_base = self._frames, 1 / self._fps
         _tag(frame)
         self._frames += 1
         self._file.mux(self._video.encode(frame))
-        self._sound_until(self._frames / self._fps)
+        self._sound_until(float(self._frames / self._fps))
 
     def _sound_until(self, seconds: float) -> None:
         while self._samples < seconds * self._rate:
@@ -100,15 +150,7 @@ def _tag(target: Any) -> None:
     target.color_range = ColorRange.MPEG
 
 
-def _sound_format(path: Path) -> tuple[int, str]:
-    """Sample rate and layout to encode: the source's where AAC plays it everywhere, otherwise near to it."""
-    with open_container(path, kind="audio") as container:
-        context = container.streams.audio[0].codec_context
-        rate = context.sample_rate if context.sample_rate in AAC_RATES else 48000
-        return rate, "mono" if context.channels == 1 else "stereo"
-
-
-def _framed(blocks: Iterator[Array]) -> Iterator[Array]:
+def _framed(blocks: Iterator[Array]) -> Generator[Array]:
     """(channels, n) blocks cut anew into the 1024 samples that AAC takes; the last may be shorter."""
     rest: Array | None = None
     for block in blocks:
