@@ -20,6 +20,7 @@ FPS = 25
 CLOSURES = frozenset({"P", "B", "M"})
 VOICED_DB = 11.0  # below the recording's loud speech: louder than that no pause is
 PARTED = 0.05  # the least opening of a phone that is no closure
+BESIDE = 0.04  # seconds within which lips part beside a closure
 FINE = 4  # dominance is evaluated this many times a frame
 
 # Per phone: opening 0..1, width -1 (narrow) to 1 (spread), rounding 0..1, upper lip raised 0..1,
@@ -93,22 +94,22 @@ class MouthTrack:
         return cls(*(np.zeros(frames, np.float32) for _ in fields(cls)))
 
 
-def frame_count(seconds: float, fps: int = FPS) -> int:
+def frame_count(seconds: float, fps: float = FPS) -> int:
     """Frames that cover a recording: the last one may end after it, by less than a frame."""
     return max(1, int(np.ceil(seconds * fps - 1e-6)))
 
 
-def mouth_track(phones: list[Phone], speech: Speech) -> MouthTrack:
-    """Mouth shapes for a recording at 25 frames a second; frame k is what is seen from k/25 s on."""
-    frames = frame_count(speech.seconds)
+def mouth_track(phones: list[Phone], speech: Speech, fps: float = FPS) -> MouthTrack:
+    """Mouth shapes for a recording; frame k is what is seen from k / fps seconds on."""
+    frames = frame_count(speech.seconds, fps)
     if speech.silent:
         return MouthTrack.still(frames)
     phones = _with_pauses(phones, speech)
-    shape = _blend(phones, frames)
-    loud = _loudness(speech, frames)
+    shape = _blend(phones, frames, fps)
+    loud = _loudness(speech, frames, fps)
     opening = shape[:, 0] * (0.72 + 0.4 * loud)
-    opening = _shut_in_pauses(opening, speech, frames)
-    opening, press = _shut_closures(opening, shape[:, 5], phones)
+    opening = _shut_in_pauses(opening, speech, fps)
+    opening, press = _shut_closures(opening, shape[:, 5], phones, fps)
     columns = (opening, shape[:, 1], shape[:, 2], shape[:, 3], shape[:, 4], press, loud)
     return MouthTrack(*(np.ascontiguousarray(column, np.float32) for column in columns))
 
@@ -133,10 +134,10 @@ def _with_pauses(phones: list[Phone], speech: Speech) -> list[Phone]:
     return kept
 
 
-def _blend(phones: list[Phone], frames: int) -> Array:
+def _blend(phones: list[Phone], frames: int, fps: float) -> Array:
     """Dominance-weighted targets. Returns (frames, 6) float64, columns as in the table."""
     steps = frames * FINE
-    times = (np.arange(steps) + 0.5) / (FPS * FINE)
+    times = (np.arange(steps) + 0.5) / (fps * FINE)
     value, weight = np.zeros((steps, 6)), np.full((steps, 6), 1e-6)
     for phone in phones:
         target = _target(phone.name)
@@ -160,26 +161,26 @@ def _target(name: str) -> Array:
     return target
 
 
-def _loudness(speech: Speech, frames: int) -> Array:
+def _loudness(speech: Speech, frames: int, fps: float) -> Array:
     """How loud each frame is against the recording's own speech, 0..1, smoothed over about 80 ms."""
     level = speech.level
     high = float(np.percentile(level[speech.active], 90))
     relative = np.clip((level - (high - 24.0)) / 24.0, 0.0, 1.0)
     kernel = np.hanning(11)[1:-1]
     smooth = np.convolve(relative, kernel / kernel.sum(), mode="same")
-    at = (np.arange(frames) + 0.5) * LEVELS / FPS
+    at = (np.arange(frames) + 0.5) * LEVELS / fps
     return np.interp(at, np.arange(level.size) + 0.5, smooth)
 
 
-def _shut_in_pauses(opening: Array, speech: Speech, frames: int) -> Array:
+def _shut_in_pauses(opening: Array, speech: Speech, fps: float) -> Array:
     """Ease the mouth shut where nobody speaks, opening a little before the sound as speakers do."""
-    at = (np.arange(frames) + 0.5) * LEVELS / FPS
+    at = (np.arange(opening.size) + 0.5) * LEVELS / fps
     smooth = np.convolve(speech.active.astype(float), np.ones(6) / 6, mode="same")
     heard = np.interp(at, np.arange(smooth.size) + 0.5, smooth)
     return opening * smoothstep(heard, 0.0, 0.6)
 
 
-def _shut_closures(opening: Array, press: Array, phones: list[Phone]) -> tuple[Array, Array]:
+def _shut_closures(opening: Array, press: Array, phones: list[Phone], fps: float) -> tuple[Array, Array]:
     """At least one frame fully shut in every p, b and m; steep but not sudden on either side."""
     opening, press = opening.copy(), press.copy()
     for phone in phones:
@@ -187,13 +188,14 @@ def _shut_closures(opening: Array, press: Array, phones: list[Phone]) -> tuple[A
             continue
         # A stop's interval ends with its release, when the lips part; a nasal is closed throughout.
         end = phone.end if phone.name == "M" else phone.end - 0.25 * (phone.end - phone.start)
-        first = int(np.ceil(phone.start * FPS - 0.5))
-        last = int(np.floor(end * FPS - 0.5))
+        first = int(np.ceil(phone.start * fps - 0.5))
+        last = int(np.floor(end * fps - 0.5))
         if last < first:
-            first = last = int((phone.start + end) / 2 * FPS)
-        for k in range(max(first - 1, 0), min(last + 2, opening.size)):
+            first = last = int((phone.start + end) / 2 * fps)
+        rim = max(1, round(fps * BESIDE))
+        for k in range(max(first - rim, 0), min(last + rim + 1, opening.size)):
             away = first - k if k < first else max(k - last, 0)
-            opening[k] = min(opening[k], 0.4 * away)
+            opening[k] = min(opening[k], 0.4 * away / rim)
             if not away:
                 press[k] = max(press[k], _TABLE[phone.name][5])
     return opening, press
