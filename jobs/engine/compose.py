@@ -12,8 +12,9 @@ from jobs.engine.interior import make_interior
 from jobs.engine.landmarks import Face
 from jobs.engine.lipwork import MouthPainter
 from jobs.engine.motion import Performance
-from jobs.engine.mouth import KINDS, MouthFrame, find_lips, mouth_fields
+from jobs.engine.mouth import KINDS, MouthFields, MouthFrame, find_lips, mouth_fields
 from jobs.engine.picture import Planes, to_planes
+from jobs.engine.territory import Territory
 from jobs.engine.texture import Places, Texture
 from jobs.engine.visemes import MouthTrack
 from jobs.engine.warp import Box, Grid, invert
@@ -37,8 +38,17 @@ class Portrait:
     Each inverse starts from the frame before, so the same frames in the same order come out bit for bit.
     """
 
-    def __init__(self, picture: Array, face: Face, *, style: Style, mask: Array | None = None) -> None:
-        """picture : (height, width, 3) uint8 RGB at the output's size; mask : (height, width) uint8, 255 moves."""
+    def __init__(
+        self,
+        picture: Array,
+        face: Face,
+        *,
+        style: Style,
+        mask: Array | None = None,
+        territory: Territory | None = None,
+    ) -> None:
+        """picture : (height, width, 3) uint8 RGB at the output's size; mask : (height, width) uint8, 255 moves.
+        territory : where alone the head may move, beside another head."""
         self.source = to_planes(picture)
         shape = self.source.shape
         self._style = style
@@ -51,15 +61,17 @@ class Portrait:
         self._grid = Grid.over(*head_region(face), shape)
         self._head = head_fields(face, self._grid, shape)
         self._fields = mouth_fields(face, self._frame, self._lips, self._grid, shape)
+        self._territory = territory
+        if territory is not None:
+            self._keep_within(territory)
         self._eyes = find_eyes(face, self.source.y)
         self._texture = Texture(self.source)
         self._region = Places(self._grid.box, self._grid.step)
         self._mouth = MouthPainter(self._frame, self._lips, self._grid)
         box = self._mouth.places.box
         self._interior = make_interior(face, self._frame, self._lips, self.source, picture, box)
-        self._mask = None if mask is None else _mask_planes(mask)
+        self._masked = None if mask is None else Masked(self.source, mask)
         self._target = self.source.copy()
-        self._blinked = False
         zero = np.zeros((*self._grid.shape, 2), np.float32)
         self._guess = (zero, zero)
 
@@ -81,7 +93,22 @@ class Portrait:
                 blink(
                     eye, float(performance.blink[k]), self._head_at(head, eye.box), self.source, self._target
                 )
-        return self._target if self._mask is None else _masked(self.source, self._target, self._mask)
+        return self._target if self._masked is None else self._masked.lay(self._target)
+
+    @property
+    def box(self) -> Box:
+        """All that a frame may change."""
+        return self._grid.box
+
+    def owned(self) -> Array:
+        """(height, width) bool: the pixels that no other head may change."""
+        shape = self.source.shape
+        return np.ones(shape, bool) if self._territory is None else self._territory.holds(shape)
+
+    def _keep_within(self, territory: Territory) -> None:
+        share = territory.share(self._grid.nodes())[None, ..., None].astype(np.float32)
+        self._head = self._head * share
+        self._fields = MouthFields(self._fields.upper * share, self._fields.lower * share)
 
     def _amounts(self, track: MouthTrack, k: int) -> Array:
         """Pixels of each kind of motion."""
@@ -137,27 +164,23 @@ class Portrait:
         return self._grid.sample(head, np.stack([x, y], axis=-1))
 
 
-def _sum(layers: tuple[tuple[Array, Array], ...]) -> Array:
-    total = sum(plane * share for plane, share in layers)
-    return np.rint(np.clip(total, 0, 255)).astype(np.uint8)
+class Masked:
+    """White of a mask moves; black is exactly the source."""
 
+    def __init__(self, source: Planes, mask: Array) -> None:
+        """mask : (height, width) uint8, of the source's size."""
+        height, width = mask.shape
+        half = cv2.resize(mask, (width // 2, height // 2), interpolation=cv2.INTER_AREA)
+        self._source = source
+        shares = [plane.astype(np.float32) / 255 for plane in (mask, half)]
+        self._shares = [(share, 1 - share) for share in shares]
 
-def _mask_planes(mask: Array) -> tuple[Array, Array]:
-    height, width = mask.shape
-    half = cv2.resize(mask, (width // 2, height // 2), interpolation=cv2.INTER_AREA)
-    return mask.astype(np.float32) / 255, half.astype(np.float32) / 255
-
-
-def _masked(source: Planes, drawn: Planes, mask: tuple[Array, Array]) -> Planes:
-    """White of the mask moves; black is exactly the source."""
-    return Planes(
-        *(
-            _sum(((new, share), (old, 1 - share)))
-            for old, new, share in zip(
-                (source.y, source.u, source.v),
-                (drawn.y, drawn.u, drawn.v),
-                (mask[0], mask[1], mask[1]),
-                strict=True,
-            )
+    def lay(self, drawn: Planes) -> Planes:
+        """A new frame: `drawn` over the source by the mask."""
+        full, half = self._shares
+        source = self._source
+        return Planes(
+            cv2.blendLinear(drawn.y, source.y, *full),
+            cv2.blendLinear(drawn.u, source.u, *half),
+            cv2.blendLinear(drawn.v, source.v, *half),
         )
-    )

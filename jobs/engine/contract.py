@@ -4,6 +4,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+# Who of two people speaks when: both at once, or one after the other.
+ORDERS = ("meanwhile", "left_right", "right_left")
+
 
 class OnProgress(Protocol):
     """Called a few times a second with the stage's name and the whole job's fraction done, 0 to 1."""
@@ -21,13 +24,16 @@ class IsCanceled(Protocol):
 class RenderRequest:
     """One render. Paths are local files whose names carry no meaning: content decides the format."""
 
-    model: str  # "lipsync-image"
-    inputs: dict[str, Path]  # by the catalog's field names: image, audio, and mask_image where given
+    model: str  # "lipsync-image", "lipsync-video", "lipsync-image-multi"
+    # By the catalog's field names: image and audio; video and audio; image, left_audio and right_audio, one of
+    # which may be missing. mask_image where given.
+    inputs: dict[str, Path]
     output: Path  # the MP4 to write; its folder exists
     resolution: int = 480  # pixels of the output's shorter side: 480 or 720
     seed: int = 0  # 0..2147483647; the same inputs and seed give the same frames, bit for bit
     prompt: str = ""
     max_seconds: float = 600.0  # of output
+    order: str = "meanwhile"  # one of `ORDERS`; only two people have one
 
     def to_json(self) -> dict[str, Any]:
         data = asdict(self)

@@ -4,9 +4,10 @@ from jobs.engine.audio import PhoneSource, PocketsphinxPhones
 from jobs.engine.contract import IsCanceled, OnProgress, RenderReport, RenderRequest
 from jobs.engine.image import ImageRender
 from jobs.engine.landmarks import LandmarkSource, MediapipeLandmarks
+from jobs.engine.pair import PairRender
 from jobs.engine.work import Work
 
-MODELS: dict[str, type[Work]] = {"lipsync-image": ImageRender}
+MODELS: dict[str, type[Work]] = {"lipsync-image": ImageRender, "lipsync-image-multi": PairRender}
 
 
 def render(
@@ -19,9 +20,10 @@ def render(
 ) -> RenderReport:
     """Make the video that `request` asks for, at `request.output`.
 
-    Raises InputError (no_face, audio_unreadable, image_unreadable, too_long, too_large, unsupported_format),
-    Canceled. Nothing is left at `request.output` then. Silent audio is rendered with a still mouth and the
-    warning `silent_audio`. phones, landmarks : other backends than pocketsphinx and mediapipe.
+    Raises InputError (no_face, two_faces_needed, audio_unreadable, image_unreadable, too_long, too_large,
+    unsupported_format), Canceled. Nothing is left at `request.output` then. Silent audio is rendered with a
+    still mouth and the warning `silent_audio`. phones, landmarks : other backends than pocketsphinx and
+    mediapipe.
     """
     model = MODELS.get(request.model)
     if model is None:

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from fractions import Fraction
 from pathlib import Path
 
 import cv2
@@ -11,7 +12,7 @@ import numpy as np
 from jobs.engine.arrays import Array
 from jobs.engine.audio import Phone, PhoneSource, Speech, hear, read_speech
 from jobs.engine.contract import IsCanceled, OnProgress, RenderReport, RenderRequest
-from jobs.engine.encode import Mp4Writer
+from jobs.engine.encode import Mp4Writer, Sound
 from jobs.engine.errors import Canceled, InputError
 from jobs.engine.landmarks import Face, LandmarkSource
 from jobs.engine.picture import Planes, resized
@@ -78,13 +79,14 @@ class Work:
             return None
         return resized(cv2.cvtColor(read_picture(path), cv2.COLOR_RGB2GRAY), width, height)
 
-    def track(self, speech: Speech, fps: float) -> MouthTrack:
-        """What the mouth does, one value a frame."""
+    def track(self, speech: Speech, fps: float, *, part: tuple[float, float] = (0.0, 1.0)) -> MouthTrack:
+        """What the mouth does, one value a frame. part : of all the hearing of this render, for the progress."""
         phones: list[Phone] = []
         if not speech.silent:
             for heard, found in hear(speech, self.phones, is_canceled=self.is_canceled):
                 phones += found
-                self.tell("phones", 0.05 + heard * (HEARING - 0.05))
+                done = part[0] + heard * (part[1] - part[0])
+                self.tell("phones", 0.05 + done * (HEARING - 0.05))
         return mouth_track(phones, speech, fps)
 
     def write(self, writer: Mp4Writer, frames: Iterable[Planes], count: int) -> None:
@@ -117,7 +119,7 @@ class Work:
             prompt_words=self._words,
         )
 
-    def output(self, *, size: tuple[int, int], fps: int, sound: Path) -> Mp4Writer:
+    def output(self, *, size: tuple[int, int], fps: Fraction | int, sound: Path | Sound) -> Mp4Writer:
         """size : height and width, pixels."""
         return Mp4Writer(
             self.request.output,

@@ -103,6 +103,14 @@ def test_blink_shuts_the_eyes(picture, face):
     assert eyes(draw(picture, face, performance=still(blink=1.0))) < 0.6 * eyes(draw(picture, face))
 
 
+@pytest.mark.parametrize("yaw", [-0.05, 0.05])
+def test_positive_yaw_turns_the_nose_to_the_left_of_the_picture(picture, face, yaw):
+    turned = seen(draw(picture, face, performance=still(head=(yaw, 0, 0, 0, 0))))
+    nose = turned.points[4, 0] - turned.points[[33, 263], 0].mean()
+    before = face.points[4, 0] - face.points[[33, 263], 0].mean()
+    assert (nose - before) * yaw < -0.02
+
+
 def test_brow_that_reaches_the_lid_keeps_the_eyes_open(picture, face):
     assert Portrait(picture, face, style=Style()).can_blink
     low = face.points.copy()

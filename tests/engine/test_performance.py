@@ -33,6 +33,24 @@ def test_blinks_as_often_as_people_and_can_be_told_not_to():
     assert not perform(LOUD, 3, head=0.0).head.any()
 
 
+def test_listener_turns_to_the_speaker_and_nods():
+    silent = np.zeros_like(LOUD)
+    for side, towards in ((0, -1), (1, 1)):  # a positive yaw turns to the left of the picture
+        alone, listening = (perform(silent, 3, side=side, other=o).head for o in (None, LOUD))
+        added = np.degrees(listening - alone)
+        assert (towards * added[200:-200, 0]).min() > 1.0
+        nods = added[200:-200, 1] - np.median(added[200:-200, 1])
+        assert 8 <= np.count_nonzero(np.diff((nods > 0.5).astype(int)) == 1) <= 40
+        assert np.abs(np.diff(listening[:, :3], axis=0)).max() < np.radians(0.6)
+
+
+def test_speaker_listens_to_nobody_and_two_people_move_each_in_their_own_way():
+    left, right = (perform(LOUD, 3, side=side, other=LOUD) for side in (0, 1))
+    assert np.array_equal(left.head, perform(LOUD, 3).head)
+    assert not np.array_equal(left.head, right.head)
+    assert not np.array_equal(left.blink, right.blink)
+
+
 @pytest.mark.parametrize(
     ("prompt", "words"),
     [
