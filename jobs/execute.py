@@ -125,7 +125,7 @@ def _run(claim: Claim, provider: Provider, lease: "Lease") -> None:
         model=job.model,
         values=state.values,
         inputs=found.paths,
-        seconds=state.spec.output_seconds(found.seconds),
+        seconds=_output_seconds(state, found.seconds),
         max_seconds=float(settings.OUTPUT_MAX_SECONDS),
         seed=job.seed or 0,
         folder=media.work_folder(job.pk, claim.attempt),
@@ -156,10 +156,15 @@ def _callback(job: Job) -> str:
     return f"{job.connection.callback_base}/webhooks/provider/{job.callback_token}"
 
 
+def _output_seconds(state: FormState, seconds: dict[str, float]) -> float:
+    lengths = state.spec.lengths(state.values, seconds)
+    return lengths.output if lengths else float(settings.OUTPUT_MAX_SECONDS)
+
+
 def _settle_price(claim: Claim, state: FormState, seconds: dict[str, float]) -> None:
     price = submit.quote(state, seconds)
     try:
-        submit.refuse_too_long(price.seconds)
+        submit.refuse_too_long(state, price)
         held = lifecycle.price(claim, seconds=price.seconds, amount=price.credits)
     except Invalid as error:
         raise JobFailure(error.fields[0].code, error.fields[0].message) from error
@@ -185,6 +190,7 @@ def _conclude(claim: Claim, outcome: Outcome) -> None:
         seed=report.seed,
         timings=report.timings,
         warnings=report.warnings,
+        prompt_words=report.prompt_words,
     )
     publish(claim, made)
 
@@ -200,6 +206,7 @@ class Made:
     seed: int | None
     timings: dict[str, int] | None
     warnings: list[str]
+    prompt_words: list[str]
     execution_ms: int | None = None
 
 
@@ -221,6 +228,7 @@ def publish(claim: Claim, made: Made) -> None:
             seed=made.seed,
             timings=made.timings,
             warnings=made.warnings,
+            prompt_words=made.prompt_words,
             execution_ms=made.execution_ms,
         ),
     )

@@ -99,7 +99,7 @@ def _control_characters(name: str) -> FieldProblem:
 
 
 def _problem(spec: ModelSpec, values: dict[str, Any], item: Any) -> FieldProblem:
-    name = str(item["loc"][0]) if item["loc"] else ""
+    name = str(item["loc"][0]) if item["loc"] else next(iter(spec.parameters.one_of), "")
     path = f"formState.{name}"[:120]
     code, message = _sentence(spec, path, name, item)
     return FieldProblem(path, code, message)
@@ -110,6 +110,9 @@ def _sentence(spec: ModelSpec, path: str, name: str, item: Any) -> tuple[str, st
     kind, context = item["type"], item.get("ctx", {})
     if kind == "extra_forbidden":
         return "unknown_field", _unknown(spec, path, name)
+    if kind == "one_of":
+        names = ", ".join(f"formState.{each}" for each in spec.parameters.one_of)
+        return "required", _("At least one of these is required: %(names)s.") % {"names": names}
     if kind == "missing":
         return "required", _("%(path)s is required.") % {"path": path}
     if kind == "literal_error":

@@ -20,8 +20,6 @@ from jobs.problems import FieldProblem
 from jobs.submit import Quote, quote
 from jobs.views import words
 
-# A media value that stands for "not given yet" while a price is asked for.
-NOT_YET = "upload:00000000-0000-0000-0000-000000000000"
 FILE_SUFFIX = "_file"
 PREFIX = "formState."
 
@@ -86,7 +84,7 @@ class GenerateForm:
 
     def use_sample(self, name: str) -> None:
         if any(field.name == name for field in self.spec.media_fields):
-            self.strings[name] = sample_address(self.spec.field(name).kind)
+            self.strings[name] = sample_address(self.spec.field(name))
 
     def build(self) -> FormState:
         """The validated value. Raises Invalid; the problems then stand beside their fields."""
@@ -124,8 +122,7 @@ class GenerateForm:
         except (Invalid, InputError):
             known = {}  # submitting will say what is wrong with it
         lengths = {name: item.seconds for name, item in known.items() if item.seconds is not None}
-        missing = dict.fromkeys(self.spec.timed_fields, NOT_YET)
-        return quote(FormState(self.spec.slug, {**missing, **values, **given}), lengths)
+        return quote(FormState(self.spec.slug, {**values, **given}), lengths)
 
     @cached_property
     def providers(self) -> list[tuple[str, str]]:
@@ -176,7 +173,7 @@ class GenerateForm:
             or (str(field.default) if field.kind == "choice" and field.default is not None else ""),
             problem=self.problems.get(field.name, ""),
             upload=uploads.get(value),
-            sample=sample_address(field.kind) if field.required else "",
+            sample=sample_address(field),
         )
 
     def _uploads(self) -> dict[str, Upload]:
@@ -207,7 +204,6 @@ def _provider_label(choice: connections.Choice) -> str:
     return f"{choice.name} ({limits})" if limits else choice.name
 
 
-def sample_address(kind: str) -> str:
-    """The address of this site's own sample of that kind; "" where there is none."""
-    name = {"image": "portrait.png", "audio": "speech.wav"}.get(kind)
-    return f"{settings.SITE_URL}/samples/{name}" if name else ""
+def sample_address(field: FieldSpec) -> str:
+    """The address of this site's own sample for that field; "" where there is none."""
+    return f"{settings.SITE_URL}/samples/{field.sample}" if field.sample else ""

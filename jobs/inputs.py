@@ -26,7 +26,7 @@ from jobs.models import Job, Upload
 from jobs.problems import FieldProblem, Invalid, JobFailure
 from lipsyncweb.http import outbound
 
-SAMPLES = {"/samples/portrait.png": samples.portrait_path, "/samples/speech.wav": samples.speech_path}
+SAMPLES = "/samples/"
 SALT = "jobs.inputs"
 
 
@@ -181,10 +181,9 @@ def _upload(team: Team, value: str, kind: str) -> Upload | None:
 
 def _sample(value: str) -> Path | None:
     """The site's own sample that this address names, which needs no request to be had."""
-    if not value.startswith(settings.SITE_URL + "/"):
-        return None
-    find = SAMPLES.get(value.removeprefix(settings.SITE_URL))
-    return find() if find else None
+    folder = settings.SITE_URL + SAMPLES
+    name = value.removeprefix(folder)
+    return samples.find(name) if value.startswith(folder) and name in samples.CONTENT_TYPES else None
 
 
 @functools.lru_cache(maxsize=8)

@@ -251,6 +251,7 @@ def succeed(claim: Claim, result: Result) -> bool:
             seed=F("seed") if result.seed is None else result.seed,
             timings=result.timings,
             warnings=result.warnings,
+            prompt_words=result.prompt_words,
             charged=F("reserved"),
             progress=100,
             stage="",

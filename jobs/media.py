@@ -47,7 +47,7 @@ def limits_for(kind: str) -> Limits:
     most = {
         "image": settings.MEDIA_MAX_IMAGE_BYTES,
         "audio": settings.MEDIA_MAX_AUDIO_BYTES,
-        "video": settings.RESULT_MAX_BYTES,
+        "video": settings.MEDIA_MAX_VIDEO_BYTES,
     }[kind]
     return Limits(bytes=most, seconds=float(settings.OUTPUT_MAX_SECONDS))
 
@@ -201,9 +201,9 @@ def _drop_abandoned_work(before: datetime) -> None:
                 shutil.rmtree(path, ignore_errors=True)
 
 
-def probe_file(path: Path, kind: str) -> Probe:
-    """What this file is, within the site's limits. Raises InputError."""
-    return probe(path, kind=kind, limits=limits_for(kind))
+def probe_file(path: Path, kind: str, *, limits: Limits | None = None) -> Probe:
+    """What this file is, within the site's limits for what people send, or within these. Raises InputError."""
+    return probe(path, kind=kind, limits=limits or limits_for(kind))
 
 
 def _too_large(most: int) -> str:

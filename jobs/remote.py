@@ -12,6 +12,7 @@ import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -346,7 +347,9 @@ def _collect(job: Job, document: dict[str, Any]) -> None:
         file = Path(folder) / "result"
         try:
             _fetch(job, document, file)
-            found = media.probe_file(file, "video")
+            found = media.probe_file(
+                file, "video", limits=replace(media.limits_for("video"), bytes=settings.RESULT_MAX_BYTES)
+            )
         except (InputError, outbound.TooLarge) as error:
             raise JobFailure("provider_bad_result", f"{job.connection.name}: {error.sentence}") from error
         except outbound.OutboundError as error:
@@ -363,7 +366,8 @@ def _collect(job: Job, document: dict[str, Any]) -> None:
                 height=found.height or 0,
                 seed=_whole(document.get("seed"), most=2**31 - 1),
                 timings=_timings(document.get("timings")),
-                warnings=[],
+                warnings=_words(document.get("warnings")),
+                prompt_words=_words(document.get("promptWords")),
                 execution_ms=_whole(document.get("executionTime"), most=2**31 - 1),
             ),
         )
@@ -394,6 +398,11 @@ def _fetch_again(job: Job, why: str) -> None:
 
 def _whole(value: Any, *, most: int) -> int | None:
     return value if type(value) is int and 0 <= value <= most else None
+
+
+def _words(value: Any) -> list[str]:
+    """Their codes and words, as far as they are short texts."""
+    return [word[:40] for word in value[:20] if isinstance(word, str)] if isinstance(value, list) else []
 
 
 def _timings(value: Any) -> dict[str, int] | None:

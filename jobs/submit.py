@@ -1,5 +1,6 @@
 """quote() says what a request would cost; submit() accepts it in one transaction."""
 
+import math
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from accounts.access import Actor
 from accounts.models import ApiKey, Team
 from accounts.models.ledger import PurseKind
 from jobs import connections, idempotency, inputs, lifecycle
+from jobs.catalog.base import Lengths
 from jobs.catalog.pricing import MINIMUM_SECONDS, billed_seconds, credits_for
 from jobs.form_state import FormState
 from jobs.models import Job
@@ -24,19 +26,22 @@ from lipsyncweb.http.outbound import Refused, check_address, policy_from_setting
 
 @dataclass(frozen=True)
 class Quote:
-    """What a generation costs. Not exact while a length is unknown: then it is the least that it can be."""
+    """What a generation costs. Not exact while `lengths` is None: then it is the least that it can be."""
 
-    seconds: int
+    seconds: int  # billed
     credits: int
-    exact: bool
+    lengths: Lengths | None
+
+    @property
+    def exact(self) -> bool:
+        return self.lengths is not None
 
 
 def quote(form_state: FormState, seconds: Mapping[str, float]) -> Quote:
     """The price of this request, with the lengths in seconds of those inputs that are known, by field."""
-    spec = form_state.spec
-    exact = all(name in seconds for name in spec.timed_fields if name in form_state.values)
-    billed = billed_seconds(spec.output_seconds(seconds)) if exact else MINIMUM_SECONDS
-    return Quote(seconds=billed, credits=credits_for(billed, form_state.values["resolution"]), exact=exact)
+    lengths = form_state.spec.lengths(form_state.values, seconds)
+    billed = billed_seconds(lengths.billed) if lengths else MINIMUM_SECONDS
+    return Quote(billed, credits_for(billed, form_state.values["resolution"]), lengths)
 
 
 def check_webhook(url: str) -> str:
@@ -68,7 +73,7 @@ def submit(
     own = inputs.own_inputs(team, form_state)
     lengths = {field: file.seconds for field, file in own.items() if file.seconds is not None}
     price = quote(form_state, lengths)
-    refuse_too_long(price.seconds)
+    refuse_too_long(form_state, price)
     job = _new_job(team, actor, form_state)
     job.webhook = check_webhook(webhook) if webhook else ""
     job.connection = connections.choose(team, form_state, provider)
@@ -114,13 +119,20 @@ def _seed(form_state: FormState) -> int:
     return asked if asked >= 0 else secrets.randbelow(2**31)
 
 
-def refuse_too_long(seconds: int) -> None:
+def refuse_too_long(form_state: FormState, price: Quote) -> None:
     """Raise Invalid when the output would be longer than the site makes."""
-    if seconds > settings.OUTPUT_MAX_SECONDS:
-        sentence = _(
-            "The video would be %(seconds)s s long, and the longest is %(limit)s s; use shorter audio."
-        ) % {
-            "seconds": seconds,
-            "limit": settings.OUTPUT_MAX_SECONDS,
-        }
-        raise Invalid([FieldProblem("formState.audio", "too_long", sentence)])
+    # To the millisecond, as it is billed: the last bits of a float must not refuse ten minutes sharp.
+    if price.lengths is None or round(price.lengths.output, 3) <= settings.OUTPUT_MAX_SECONDS:
+        return
+    spoken = next(
+        field.name
+        for field in form_state.spec.media_fields
+        if field.kind == "audio" and field.name in form_state.values
+    )
+    sentence = _(
+        "The video would be %(seconds)s s long, and the longest is %(limit)s s; use shorter audio."
+    ) % {
+        "seconds": math.ceil(price.lengths.output),
+        "limit": settings.OUTPUT_MAX_SECONDS,
+    }
+    raise Invalid([FieldProblem(f"formState.{spoken}", "too_long", sentence)])

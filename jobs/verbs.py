@@ -58,4 +58,5 @@ class Result:
     seed: int | None  # None: the one that was asked for
     timings: dict[str, int] | None
     warnings: list[str]
+    prompt_words: list[str]
     execution_ms: int | None = None  # as the other server told it; None: measured here

@@ -35,6 +35,8 @@ def job_document(job: Job) -> dict[str, Any]:
         "seed": job.seed,
         "expiresAt": job.expires_at.isoformat() if job.expires_at else None,
         "code": job.error_code,
+        "warnings": job.warnings,
+        "promptWords": job.prompt_words,
     }
 
 

@@ -125,7 +125,10 @@ def main() -> int:
         application,
         sockets=sockets,
         # The largest upload and the rest of its form; Django's own limits are below it.
-        max_request_body_size=max(settings.MEDIA_MAX_AUDIO_BYTES, settings.MEDIA_MAX_IMAGE_BYTES) + 1_000_000,
+        max_request_body_size=max(
+            settings.MEDIA_MAX_IMAGE_BYTES, settings.MEDIA_MAX_AUDIO_BYTES, settings.MEDIA_MAX_VIDEO_BYTES
+        )
+        + 1_000_000,
         # Without a proxy that the operator named, X-Forwarded-* is anyone's to write and never reaches the site.
         clear_untrusted_proxy_headers=not settings.ALLAUTH_TRUSTED_PROXY_COUNT,
     )

@@ -200,6 +200,7 @@ FILE_UPLOAD_PERMISSIONS = 0o640
 # --- limits of media (printed in the docs) ------------------------------------------------------
 MEDIA_MAX_IMAGE_BYTES = env.int("MEDIA_MAX_IMAGE_BYTES", default=30_000_000)
 MEDIA_MAX_AUDIO_BYTES = env.int("MEDIA_MAX_AUDIO_BYTES", default=100_000_000)
+MEDIA_MAX_VIDEO_BYTES = env.int("MEDIA_MAX_VIDEO_BYTES", default=500_000_000)
 MEDIA_FETCH_SECONDS = env.int("MEDIA_FETCH_SECONDS", default=120)
 OUTPUT_MAX_SECONDS = env.int("OUTPUT_MAX_SECONDS", default=600)
 RESULT_DAYS = env.int("RESULT_DAYS", default=30)
@@ -226,6 +227,14 @@ WEBHOOK_TIMEOUT_SECONDS = env.int("WEBHOOK_TIMEOUT_SECONDS", default=15)
 # Admit media and webhook addresses on loopback, with plain HTTP and any port. Refused in production.
 OUTBOUND_ALLOW_LOOPBACK = env.bool("OUTBOUND_ALLOW_LOOPBACK", default=LOCAL)
 OUTBOUND_ALLOW_HTTP = env.bool("OUTBOUND_ALLOW_HTTP", default=False)
+
+# --- prices -------------------------------------------------------------------------------------
+# What is paid for when a video plays on because the speech is longer: the output's length, or the source's.
+BILL_EXTENDED_VIDEO_BY = env.str("BILL_EXTENDED_VIDEO_BY", default="output")
+if BILL_EXTENDED_VIDEO_BY not in ("output", "source"):
+    raise ImproperlyConfigured(
+        f"BILL_EXTENDED_VIDEO_BY must be output or source, not {BILL_EXTENDED_VIDEO_BY}."
+    )
 
 # --- security -----------------------------------------------------------------------------------
 SECURE = urlsplit(SITE_URL).scheme == "https"

@@ -3,7 +3,7 @@
 from allauth.account.decorators import secure_admin_login
 from allauth.mfa.models import Authenticator
 from django.contrib import admin
-from django.http import FileResponse, HttpRequest
+from django.http import FileResponse, Http404, HttpRequest
 from django.urls import include, path
 from django.views.decorators.http import require_safe
 
@@ -14,13 +14,10 @@ from jobs.webhooks.inbound import provider_webhook
 
 
 @require_safe
-def sample_portrait(request: HttpRequest) -> FileResponse:
-    return FileResponse(samples.portrait_path().open("rb"), content_type="image/png")
-
-
-@require_safe
-def sample_speech(request: HttpRequest) -> FileResponse:
-    return FileResponse(samples.speech_path().open("rb"), content_type="audio/wav")
+def sample(request: HttpRequest, name: str) -> FileResponse:
+    if name not in samples.CONTENT_TYPES:
+        raise Http404
+    return FileResponse(samples.find(name).open("rb"), content_type=samples.CONTENT_TYPES[name])
 
 
 # The operator signs in like everybody: with the limits on guessing, and the second factor.
@@ -36,8 +33,7 @@ urlpatterns = [
     path("files/<uuid:job_id>/<str:signature>.mp4", result_file, name="file"),
     path("inputs/<str:token>", input_file, name="input"),
     path("webhooks/provider/<str:token>", provider_webhook, name="provider_webhook"),
-    path("samples/portrait.png", sample_portrait, name="sample_portrait"),
-    path("samples/speech.wav", sample_speech, name="sample_speech"),
+    path("samples/<str:name>", sample, name="sample"),
     path("i18n/", include("django.conf.urls.i18n")),
     path("operator/", admin.site.urls),
 ]

@@ -25,6 +25,16 @@ JOB = {
         "seed": {"type": ["integer", "null"]},
         "expiresAt": {"type": ["string", "null"], "format": "date-time"},
         "code": {"type": "string", "description": "A stable word for the error; empty without one."},
+        "warnings": {
+            "type": "array",
+            "items": {"type": "string"},
+            "description": "Stable words for what is odd about the result, such as silent_audio.",
+        },
+        "promptWords": {
+            "type": "array",
+            "items": {"type": "string"},
+            "description": "What of the prompt the performance followed.",
+        },
     },
 }
 SUBMITTED = {

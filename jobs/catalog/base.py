@@ -9,13 +9,14 @@ import typing
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self
 
 import annotated_types
 from django.utils.functional import Promise
-from django.utils.translation import gettext_lazy as _
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler, model_validator
 from pydantic.fields import FieldInfo
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, PydanticCustomError
 
 T = typing.TypeVar("T")
 Text = str | Promise
@@ -31,9 +32,10 @@ MAX_ADDRESS = 2048
 
 @dataclass(frozen=True)
 class Media:
-    """The field is the address of a media file of this kind."""
+    """The field is the address of a media file of this kind. sample : the file of the site's own under /samples/."""
 
     kind: MediaKind
+    sample: str = ""
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,7 @@ class FieldSpec:
     minimum: int | None
     maximum: int | None
     max_length: int | None
+    sample: str = ""
 
     @property
     def is_media(self) -> bool:
@@ -73,9 +76,13 @@ class FieldSpec:
 
 
 class Parameters(BaseModel):
-    """Base of every model's parameters: exact types, no unknown keys, null or "" counts as absent."""
+    """Base of every model's parameters: exact types, no unknown keys, null or "" counts as absent.
+
+    At least one of the fields that `one_of` names must be given.
+    """
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True, hide_input_in_errors=True)
+    one_of: ClassVar[tuple[str, ...]] = ()
 
     @model_validator(mode="before")
     @classmethod
@@ -84,20 +91,51 @@ class Parameters(BaseModel):
             return values
         return {name: value for name, value in values.items() if value is not None and value != ""}
 
+    @model_validator(mode="after")
+    def _one_of(self) -> Self:
+        if self.one_of and all(getattr(self, name) is None for name in self.one_of):
+            raise PydanticCustomError("one_of", "one of them is required")
+        return self
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        schema = handler(core)
+        if cls.one_of:
+            schema["anyOf"] = [{"required": [name]} for name in cls.one_of]
+        return schema
+
+
+@dataclass(frozen=True)
+class Lengths:
+    """What the lengths of a request's inputs come to, seconds.
+
+    output : the video's; billed : what is paid for; trimmed : of the source video that is left out; extended :
+    by which the source video plays on.
+    """
+
+    output: float
+    billed: float
+    trimmed: float = 0.0
+    extended: float = 0.0
+
+    @classmethod
+    def of(cls, seconds: float) -> "Lengths":
+        return cls(output=seconds, billed=seconds)
+
 
 @dataclass(frozen=True)
 class ModelSpec:
     """A model of the catalog: its declaration and its price rule.
 
-    `output_seconds` takes the lengths of the inputs in seconds by field name and returns the output's.
+    `lengths` takes the validated values and the lengths in seconds of those inputs that are known, by field name;
+    None while the price cannot be told from them.
     """
 
     slug: str
     title: Text
     summary: Text
     parameters: type[Parameters]
-    output_seconds: Callable[[Mapping[str, float]], float]
-    timed_fields: tuple[str, ...]  # the inputs whose lengths the price needs
+    lengths: Callable[[Mapping[str, Any], Mapping[str, float]], Lengths | None]
 
     KINDS: ClassVar[dict[type, str]] = {str: "text", int: "integer"}
 
@@ -148,6 +186,7 @@ def _field_spec(name: str, info: FieldInfo) -> FieldSpec:
         minimum=bounds.get("minimum"),
         maximum=bounds.get("maximum"),
         max_length=bounds.get("max_length"),
+        sample=media.sample if media else "",
     )
 
 
@@ -178,6 +217,3 @@ def _bounds(info: FieldInfo) -> Iterator[tuple[str, int]]:
             yield "maximum", typing.cast(int, item.le)
         elif isinstance(item, annotated_types.MaxLen):
             yield "max_length", item.max_length
-
-
-RESOLUTION_LABELS = {"480p": _("480p, the standard size"), "720p": _("720p, sharper")}

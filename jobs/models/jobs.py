@@ -84,7 +84,8 @@ class Job(models.Model):
     error_code = models.CharField(max_length=60, blank=True)
     error = models.TextField(blank=True)
     seed = models.PositiveIntegerField(null=True)
-    warnings = models.JSONField(default=list)
+    warnings = models.JSONField(default=list)  # stable codes
+    prompt_words = models.JSONField(default=list)  # those of the prompt that were used
     timings = models.JSONField(null=True)
     execution_ms = models.PositiveIntegerField(null=True)
     output_file = models.CharField(max_length=200, blank=True)

@@ -25,6 +25,7 @@ class EmbeddedProvider:
             seed=context.seed,
             prompt=context.values.get("prompt", ""),
             max_seconds=context.max_seconds,
+            order=context.values.get("order", "meanwhile"),
         )
         try:
             report = self._engine.render(

@@ -17,7 +17,18 @@ WAIT = frozenset({402, 408, 409, 425, 429})
 KEY_REFUSED = frozenset({401, 403})
 # A gateway's words: what stands behind it may have taken the job.
 UNHEARD = frozenset({502, 504})
-KEPT = ("id", "status", "output", "error", "executionTime", "timings", "seed", "progress")
+KEPT = (
+    "id",
+    "status",
+    "output",
+    "error",
+    "executionTime",
+    "timings",
+    "seed",
+    "progress",
+    "warnings",
+    "promptWords",
+)
 
 
 class Later(Exception):

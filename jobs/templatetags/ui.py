@@ -138,6 +138,11 @@ def maker(job: Job) -> str:
 
 
 @register.filter
+def warning_sentence(code: str) -> str:
+    return str(words.WARNINGS.get(code, code))
+
+
+@register.filter
 def verb_name(verb: str) -> str:
     return str(words.VERBS.get(verb, verb))
 

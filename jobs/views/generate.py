@@ -141,6 +141,7 @@ def _price_context(request: HttpRequest, form: GenerateForm) -> dict[str, Any]:
         "short_by": max(0, quote.credits - available),
         "minimum_seconds": MINIMUM_SECONDS,
         "price_url": reverse("price", args=[form.spec.slug]),
+        "extended_rule": words.extended_rule(),
     }
 
 

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_POST, require_safe
 from jobs import catalog
 from jobs.catalog.pricing import CREDITS_A_SECOND, MINIMUM_SECONDS, credits_for
 from jobs.templatetags.ui import THEME_COOKIE, THEMES
-from jobs.views import examples
+from jobs.views import examples, words
 
 EXAMPLE_SECONDS = 10
 YEAR = 365 * 24 * 3600
@@ -38,6 +38,7 @@ def home(request: HttpRequest) -> HttpResponse:
         "prices": prices(),
         "minimum_seconds": MINIMUM_SECONDS,
         "curl": examples.submit_with_curl(settings.SITE_URL),
+        "extended_rule": words.extended_rule(),
         "starting_credits": settings.STARTING_USER_CREDITS
         if settings.STARTING_USER_CREDITS == settings.STARTING_API_CREDITS
         else 0,
@@ -59,9 +60,11 @@ def docs(request: HttpRequest) -> HttpResponse:
         "verifying": examples.verify(),
         "answer": examples.answer(site),
         "error": examples.ERROR,
+        "extended_rule": words.extended_rule(),
         "limits": {
             "image": settings.MEDIA_MAX_IMAGE_BYTES // 1_000_000,
             "audio": settings.MEDIA_MAX_AUDIO_BYTES // 1_000_000,
+            "video": settings.MEDIA_MAX_VIDEO_BYTES // 1_000_000,
             "seconds": settings.OUTPUT_MAX_SECONDS,
             "days": settings.RESULT_DAYS,
         },

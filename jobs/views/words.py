@@ -1,5 +1,6 @@
 """What codes are called on the pages: verbs of the timeline, stages of a render, failures."""
 
+from django.conf import settings
 from django.utils.functional import Promise
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
@@ -19,6 +20,11 @@ VERBS: dict[str, Promise] = {
     "release": _("The worker was stopped; back in line"),
 }
 
+EXTENDED: dict[str, Promise] = {
+    "output": _("A video that plays on is paid for by the length of the result."),
+    "source": _("A video that plays on is paid for by its own length."),
+}
+
 THIS_SITE = _("This site")
 WORKING = _("Working")
 STAGES: dict[str, Promise] = {
@@ -32,6 +38,10 @@ STAGES: dict[str, Promise] = {
     "elsewhere": _("Being made on another server"),
 }
 
+WARNINGS: dict[str, Promise] = {
+    "silent_audio": _("The recording is silent, so the mouth stays still."),
+}
+
 # The engine and the API speak English. A page in another language says the same by its code, in fewer words.
 FAILURES: dict[str, Promise] = {
     "no_face": _(
@@ -43,6 +53,7 @@ FAILURES: dict[str, Promise] = {
     "unsupported_format": _(
         "The file is not in a format that is accepted here; export it in one that is listed."
     ),
+    "two_faces_needed": _("Two faces are needed, and fewer were found; send a picture of two people."),
     "too_large": _("The file is larger than the site takes; send a smaller one."),
     "too_long": _("The recording is longer than the site takes; cut it and send it again."),
     "url_not_allowed": _("The address is not one that the site may open; use a public HTTPS address."),
@@ -81,6 +92,11 @@ FAILURES: dict[str, Promise] = {
 QUOTED = frozenset({"provider_refused", "provider_failed", "provider_bad_result"})
 # Ours in English, with a reason in it that only the sentence has.
 REASONED = frozenset({"provider_result_lost"})
+
+
+def extended_rule() -> str:
+    """What is billed where a video was extended."""
+    return str(EXTENDED[settings.BILL_EXTENDED_VIDEO_BY])
 
 
 def failure(code: str, sentence: str) -> str:

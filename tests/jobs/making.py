@@ -40,5 +40,6 @@ def result(job: Job, **changes) -> Result:
         "seed": 7,
         "timings": {"warp": 12},
         "warnings": [],
+        "prompt_words": [],
     }
     return Result(**{**values, **changes})
