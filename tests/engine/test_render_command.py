@@ -1,4 +1,8 @@
+import contextlib
 import json
+import os
+import subprocess
+import sys
 
 import av
 import pytest
@@ -6,6 +10,7 @@ from django.core.management import CommandError, call_command
 from PIL import Image
 
 from tests.engine.samples import portrait, tone
+from tests.engine.test_pair import two_people
 
 
 def test_writes_the_video_and_says_what_it_made(tmp_path, capsys):
@@ -44,3 +49,41 @@ def test_missing_file_is_named(tmp_path):
         call_command(
             "render", "image", tmp_path / "nowhere.png", tone(tmp_path / "a.wav"), tmp_path / "o.mp4"
         )
+
+
+def test_two_people_take_a_recording_for_each_side(tmp_path, capsys):
+    call_command(
+        "render",
+        "multi",
+        two_people(tmp_path / "two.png"),
+        tmp_path / "out.mp4",
+        "--left",
+        tone(tmp_path / "l.wav", seconds=0.4),
+        "--right",
+        tone(tmp_path / "r.wav", seconds=0.2),
+        "--order",
+        "right_left",
+    )
+    assert "15 frames" in capsys.readouterr().out
+    assert (tmp_path / "out.mp4").stat().st_size > 1000
+
+
+def test_two_people_without_a_voice_are_asked_for_one(tmp_path):
+    with pytest.raises(CommandError, match="--left, --right or both"):
+        call_command("render", "multi", two_people(tmp_path / "two.png"), tmp_path / "out.mp4")
+
+
+@pytest.mark.slow
+def test_progress_is_a_bar_where_somebody_looks(tmp_path):
+    master, slave = os.openpty()
+    command = [sys.executable, "manage.py", "render", "image"]
+    files = [portrait(), tone(tmp_path / "a.wav", seconds=0.2), tmp_path / "out.mp4"]
+    subprocess.run([*command, *map(str, files)], check=True, stderr=slave, stdout=slave, timeout=120)
+    os.close(slave)
+    told = b""
+    with contextlib.suppress(OSError):  # how a terminal ends
+        while part := os.read(master, 65536):
+            told += part
+    os.close(master)
+    assert b"#" * 30 in told
+    assert b"100%" in told
