@@ -1,4 +1,4 @@
-"""The sample portrait and the sample speech: there, as described, and the same every time."""
+"""The site's own media: there, as described, and the same every time."""
 
 import threading
 import wave
@@ -7,7 +7,7 @@ import av
 import numpy as np
 import pytest
 
-from jobs import samples
+from jobs import catalog, samples
 
 
 @pytest.fixture
@@ -72,3 +72,36 @@ def test_speech_asked_for_four_times_at_once_is_whole_each_time(data_dir):
     assert len(lengths) == 4
     assert len(set(lengths)) == 1
     assert [path.name for path in (data_dir / "samples").iterdir()] == ["speech.wav"]
+
+
+def test_pair_is_the_portrait_beside_its_mirror_image(data_dir):
+    with av.open(str(samples.find("pair.png"))) as container:
+        pair = next(container.decode(video=0)).to_ndarray(format="rgb24")
+    assert pair.shape == (512, 1024, 3)
+    assert (pair[:, :512] == pair[:, :511:-1]).all()
+
+
+def test_answer_is_another_voice(data_dir):
+    lengths = set()
+    for name in ("speech.wav", "answer.wav"):
+        with wave.open(str(samples.find(name))) as file:
+            lengths.add(file.getnframes())
+    assert len(lengths) == 2
+
+
+@pytest.mark.slow
+def test_clip_is_a_video_with_sound(data_dir):
+    with av.open(str(samples.find("clip.mp4"))) as container:
+        assert (container.streams.video[0].width, container.streams.video[0].height) == (480, 480)
+        assert 4 < container.duration / av.time_base < 7
+        assert container.streams.audio
+
+
+@pytest.mark.parametrize("name", sorted(samples.CONTENT_TYPES))
+def test_every_sample_belongs_to_a_field(name):
+    offered = {field.sample for spec in catalog.MODELS.values() for field in spec.fields}
+    assert name in offered
+
+
+def test_unknown_sample_is_not_found(client):
+    assert client.get("/samples/passwd").status_code == 404
