@@ -309,6 +309,9 @@ def _check_video(stream: Any, limits: Limits) -> None:
             "Export it at 30.",
         )
     context.options = {"max_pixels": str(limits.side**2)}
+    context.thread_count = (
+        1  # how a decoder mends damage may depend on it, and a seed promises the same frames
+    )
 
 
 def _known_codec(stream: Any, known: frozenset[str], kind: Kind) -> Any:
@@ -346,8 +349,10 @@ def audio_frames(container: InputContainer, *, limits: Limits = DEFAULT) -> Iter
 def video_frames(container: InputContainer, *, limits: Limits = DEFAULT) -> Iterator[VideoFrame]:
     """Decode the first video stream, for at most `limits.seconds` by its clock and in its frames.
 
-    A picture may change its size in the middle, but not beyond `limits.side`. Single damaged packets are
-    passed over. Raises InputError: too_long, too_large or video_unreadable.
+    A picture may change its size in the middle, but not beyond `limits.side`. Damaged packets are passed over, and
+    a file that breaks off ends there: what can be decoded counts, if it is a frame at all.
+
+    Raises InputError: too_long, too_large or video_unreadable.
     """
     stream = moving(container)[0]
     first: float | None = None
@@ -369,18 +374,29 @@ def video_frames(container: InputContainer, *, limits: Limits = DEFAULT) -> Iter
 
 def _decoded(container: InputContainer, stream: Any, kind: Kind) -> Iterator[Any]:
     good = bad = 0
-    try:
-        for packet in container.demux(stream):
-            try:
-                frames = packet.decode()
-            except av.error.InvalidDataError:
-                bad += 1
-                if bad > 10 + good // 10:
-                    raise
-                continue
-            good += len(frames)
-            yield from frames
-    except (av.FFmpegError, ValueError, MemoryError) as error:
-        raise unreadable(kind) from error
+    packets = container.demux(stream)
+    while (packet := _next_packet(packets, kind, good)) is not None:
+        try:
+            frames = packet.decode()
+        except av.error.InvalidDataError as error:
+            bad += 1
+            # Sound with holes is not what was said; a video holds a picture meanwhile.
+            if kind == "audio" and bad > 10 + good // 10:
+                raise unreadable(kind) from error
+            continue
+        except (av.FFmpegError, ValueError, MemoryError) as error:
+            raise unreadable(kind) from error
+        good += len(frames)
+        yield from frames
     if not good:
         raise unreadable(kind)
+
+
+def _next_packet(packets: Iterator[Any], kind: Kind, good: int) -> Any:
+    """The next packet, None at the end; a video that has shown something may end by breaking off."""
+    try:
+        return next(packets, None)
+    except (av.FFmpegError, ValueError, MemoryError) as error:
+        if kind == "video" and good and not isinstance(error, MemoryError):
+            return None
+        raise unreadable(kind) from error

@@ -1,0 +1,119 @@
+"""Colours of BT.2020, of standard or high dynamic range, brought to BT.709 by tables.
+
+High dynamic range is shown as on a display whose white is 203 cd/m2, the level of diffuse white in both PQ and HLG
+(Rec. ITU-R BT.2408): what is darker than half of that keeps its light, and what is brighter is
+compressed (E. Reinhard et al., "Photographic tone reproduction", 2002, equation 4, on the largest of red, green and
+blue, so that hues stay). Colours beyond BT.709 are clipped. This is a fixed curve: mastering data and dynamic
+metadata such as Dolby Vision's are not looked at.
+"""
+
+from functools import lru_cache
+
+import cv2
+import numpy as np
+
+from jobs.engine.arrays import Array
+from jobs.engine.matrices import rgb_to_ycc
+from jobs.engine.picture import Planes
+
+WIDE = 9  # the primaries of BT.2020, by their number in ITU-T H.273
+PQ, HLG = 16, 18
+WHITE = 203.0  # cd/m2
+PEAK = 1000.0  # cd/m2, of the display for which HLG and most PQ is graded
+KNEE = 0.5  # of white, linear light
+GAMMA = 2.4  # of a standard display (Rec. ITU-R BT.1886)
+# From linear BT.2020 to linear BT.709 (Rec. ITU-R BT.2087, inverted).
+_TO_709 = np.array(
+    [[1.660491, -0.587641, -0.072850], [-0.124550, 1.132900, -0.008349], [-0.018151, -0.100579, 1.118730]]
+)
+_Y2020: Array = np.array([0.2627, 0.6780, 0.0593])
+
+# Nodes at which a table is worked out, and entries to which it is then interpolated: luma, and each chroma.
+_NODES = (65, 33)
+_LUMA_TABLE = (1024, 64)
+_CHROMA_TABLE = (64, 128)
+
+
+def tone_mapped(planes: Planes, transfer: int, full: bool) -> Planes:
+    """planes : Y'CbCr of BT.2020, uint16 of 10 bits. transfer : its number in ITU-T H.273.
+
+    Returns 8 bits of BT.709, limited range, within about a level of the exact result for even colours.
+    """
+    luma, blue, red = _tables(transfer if transfer in (PQ, HLG) else 0, full)
+    height, width = planes.shape
+    low = cv2.resize(planes.y, (width // 2, height // 2), interpolation=cv2.INTER_AREA)
+    u, v = (np.minimum(plane, 1023).astype(np.int32) for plane in (planes.u, planes.v))
+    chroma = ((np.minimum(low, 1023).astype(np.int32) >> 4 << 7 | u >> 3) << 7) | v >> 3
+    coarse = (u >> 4 << 6 | v >> 4).astype(np.float32)  # exact: they are far below 2 ** 24
+    at = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_NEAREST).astype(np.int32)
+    at += np.minimum(planes.y, 1023).astype(np.int32) << 12
+    return Planes(luma[at], blue[chroma], red[chroma])
+
+
+@lru_cache(maxsize=4)
+def _tables(transfer: int, full: bool) -> tuple[Array, Array, Array]:
+    """Luma by (y, u, v) and the two chromas by (y, u, v), flat, uint8."""
+    luma, chroma = (np.linspace(0, 1023, count) for count in _NODES)
+    nodes = np.stack(np.meshgrid(luma, chroma, chroma, indexing="ij"), axis=-1)
+    exact = to_709(nodes, transfer, full)
+    return (
+        _interpolated(exact[..., 0], *_LUMA_TABLE),
+        _interpolated(exact[..., 1], *_CHROMA_TABLE),
+        _interpolated(exact[..., 2], *_CHROMA_TABLE),
+    )
+
+
+def _interpolated(values: Array, luma: int, chroma: int) -> Array:
+    """values : (65, 33, 33). Returns (luma * chroma * chroma,) uint8, for the middle of each entry."""
+    by_v = values @ _between(_NODES[1], chroma).T
+    by_u = _between(_NODES[1], chroma) @ by_v
+    whole = _between(_NODES[0], luma) @ by_u.reshape(_NODES[0], -1)
+    return np.clip(np.rint(whole), 0, 255).astype(np.uint8).reshape(-1)
+
+
+def _between(nodes: int, entries: int) -> Array:
+    """(entries, nodes) weights of linear interpolation, over the 1024 numbers of 10 bits."""
+    middle = (np.arange(entries) + 0.5) * (1024 / entries) - 0.5
+    place = np.clip(middle / 1023 * (nodes - 1), 0, nodes - 1)
+    return np.maximum(0, 1 - np.abs(place[:, None] - np.arange(nodes)))
+
+
+def to_709(ycc: Array, transfer: int, full: bool) -> Array:
+    """ycc : (..., 3) Y'CbCr of BT.2020 in numbers of 10 bits. Returns (..., 3) of BT.709, 8 bits, not rounded."""
+    black, luma, chroma = (0, 1023, 1023) if full else (64, 876, 896)
+    normal = (ycc - np.array([black, 512, 512])) / np.array([luma, chroma, chroma])
+    coded = np.clip(normal @ np.linalg.inv(rgb_to_ycc(9)).T, 0, 1)
+    light = np.clip(_light(coded, transfer) @ _TO_709.T, 0, 1)
+    shown = light ** (1 / GAMMA) @ rgb_to_ycc(1).T
+    return shown * np.array([219, 224, 224]) + np.array([16, 128, 128])
+
+
+def _light(coded: Array, transfer: int) -> Array:
+    """Linear light of a coded R'G'B', 1 for the display's white."""
+    if transfer == PQ:
+        return _compressed(_pq(coded) / WHITE)
+    if transfer == HLG:
+        scene = _hlg(coded)
+        luminance = (scene @ _Y2020)[..., None]
+        return _compressed(scene * luminance**0.2 * PEAK / WHITE)  # BT.2100's system gamma of 1.2
+    return coded**GAMMA
+
+
+def _pq(coded: Array) -> Array:
+    """cd/m2 (Rec. ITU-R BT.2100, table 4)."""
+    root = coded ** (1 / 78.84375)
+    return 10000 * (np.maximum(root - 0.8359375, 0) / (18.8515625 - 18.6875 * root)) ** (1 / 0.1593017578125)
+
+
+def _hlg(coded: Array) -> Array:
+    """Light of the scene, 0 to 1 (Rec. ITU-R BT.2100, table 5)."""
+    return np.where(coded <= 0.5, coded**2 / 3, (np.exp((coded - 0.55991073) / 0.17883277) + 0.28466892) / 12)
+
+
+def _compressed(light: Array) -> Array:
+    """The curve of this module's description: PEAK becomes white."""
+    most = light.max(axis=-1, keepdims=True)
+    peak = (PEAK / WHITE - KNEE) / (1 - KNEE)
+    above = np.clip((most - KNEE) / (1 - KNEE), 0, peak)
+    rolled = KNEE + (1 - KNEE) * above * (1 + above / peak**2) / (1 + above)
+    return light * np.where(most > KNEE, rolled / np.maximum(most, 1e-9), 1)
