@@ -1,15 +1,13 @@
 """Speech as the engine hears it: samples, loudness, where somebody speaks, and phones.
 
-Phones come through `PhoneSource`, so that a better recogniser can be dropped in. The one here is
-pocketsphinx's allphone search with its English phone language model. Loudness and activity are
-plain signal measures and hold in any language.
+Phones come through `PhoneSource`, so that a better recogniser can be dropped in; the engine's own is in
+`phones.py`. Loudness and activity are plain signal measures and hold in any language.
 """
 
-import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import av
 import cv2
@@ -25,7 +23,12 @@ RATE = 16000  # samples a second that analysis works on
 HOP = 160  # samples between two loudness readings: 100 a second
 LEVELS = RATE // HOP
 SILENCE_DB = -60.0  # of full scale: a recording whose loudest 50 ms stay below this holds no speech
-CHUNK_SECONDS = 20.0  # the recogniser works on pieces of about this length, cut in pauses
+CHUNK_SECONDS = 10.0  # the recogniser works on pieces of about this length, cut in pauses
+# ARPABET without stress, and silence: the columns of every array of probabilities.
+PHONES = (
+    "AA", "AE", "AH", "AO", "AW", "AY", "B", "CH", "D", "DH", "EH", "ER", "EY", "F", "G", "HH", "IH", "IY", "JH", "K",
+    "L", "M", "N", "NG", "OW", "OY", "P", "R", "S", "SH", "SIL", "T", "TH", "UH", "UW", "V", "W", "Y", "Z", "ZH",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -58,10 +61,15 @@ class Speech:
 
 
 class PhoneSource(Protocol):
-    """Turns samples into phones in time order, without gaps worth more than 10 ms."""
+    """Turns samples into phones, or better into how likely each phone is at each moment."""
 
-    def phones(self, samples: Array) -> list[Phone]:
-        """samples : (n,) int16 at 16 kHz. Times are seconds from the first sample."""
+    def phones(self, samples: Array) -> Array | Sequence[Phone]:
+        """samples : (n,) int16 at 16 kHz.
+
+        Returns probabilities, (ceil(n / 160), 40) with a column for each of PHONES, row k for the 10 ms from
+        k * 10 ms on; or, from a recogniser that knows one answer only, phones in time order, times in seconds
+        from the first sample.
+        """
         ...
 
 
@@ -136,78 +144,54 @@ def activity(level: Array) -> Array:
     floor = max(float(np.percentile(level, 5)), peak - 55.0)
     threshold = floor + 0.33 * (peak - floor) if peak - floor > 12 else peak - 12
     threshold = min(threshold, peak - 18) if peak - floor > 24 else threshold
-    return _runs(~_runs(~(level > threshold), 12), 4)
+    return long_runs(~long_runs(~(level > threshold), 12), 4)
 
 
-def _runs(mask: Array, shortest: int) -> Array:
+def long_runs(mask: Array, shortest: int) -> Array:
     """`mask` without its runs of True that are shorter than `shortest`."""
-    edges = np.flatnonzero(np.diff(np.concatenate([[0], mask.astype(np.int8), [0]])))
     kept = np.zeros_like(mask)
-    for start, end in zip(edges[::2], edges[1::2], strict=True):
-        if end - start >= shortest:
-            kept[start:end] = True
+    for start, end in runs(mask):
+        kept[start:end] = end - start >= shortest
     return kept
 
 
-class PocketsphinxPhones:
-    """Allphone search of pocketsphinx 5.0.4 with the acoustic and phone language model in its wheel."""
+def runs(mask: Array) -> list[tuple[int, int]]:
+    """Start and end (one past the last) of each run of True in a (n,) bool."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], mask.astype(np.int8), [0]])))
+    return [(int(start), int(end)) for start, end in zip(edges[::2], edges[1::2], strict=True)]
 
-    _instance: "PocketsphinxPhones | None" = None
-    _lock = threading.Lock()
 
-    def __init__(self) -> None:
-        import pocketsphinx
+def certain(phones: Sequence[Phone], count: int) -> Array:
+    """Phones as probabilities of 0 and 1; what no phone covers is silence, and an unknown name a middling vowel.
 
-        model = Path(pocketsphinx.__file__).parent / "model" / "en-us"
-        self._decoder = pocketsphinx.Decoder(
-            hmm=str(model / "en-us"),
-            allphone=str(model / "en-us-phone.lm.bin"),
-            lw=2.0,
-            beam=1e-20,
-            pbeam=1e-20,
-            loglevel="FATAL",
+    Returns (count, 40) float32, a row each 10 ms. A phone shorter than that still gets a row's share.
+    """
+    rows = np.zeros((count, len(PHONES)), np.float32)
+    edges = np.arange(count + 1) / LEVELS
+    for phone in phones:
+        name = phone.name if phone.name in PHONES else "AH"
+        first, last = max(int(phone.start * LEVELS), 0), min(int(np.ceil(phone.end * LEVELS)), count)
+        covered = np.minimum(edges[first + 1 : last + 1], phone.end) - np.maximum(
+            edges[first:last], phone.start
         )
-
-    @classmethod
-    def shared(cls) -> "PocketsphinxPhones":
-        with cls._lock:
-            if cls._instance is None:
-                cls._instance = cls()
-            return cls._instance
-
-    def phones(self, samples: Array) -> list[Phone]:
-        decoder: Any = self._decoder
-        decoder.reinit_feat()  # or its cepstral means go on from the recording before, and a seed promises nothing
-        decoder.start_utt()
-        decoder.process_raw(np.ascontiguousarray(samples, np.int16).tobytes(), full_utt=True)
-        decoder.end_utt()
-        segments = decoder.seg() or []
-        last = samples.size / RATE
-        return [
-            _phone(s.word, _seconds(s.start_frame, last), _seconds(s.end_frame + 1, last)) for s in segments
-        ]
+        rows[first:last, PHONES.index(name)] += LEVELS * np.maximum(covered, 0.0)
+    rows[:, PHONES.index("SIL")] += np.maximum(1.0 - rows.sum(axis=1), 0.0)
+    return rows / rows.sum(axis=1, keepdims=True)
 
 
-def _seconds(frame: int, last: float) -> float:
-    """When a frame of the recogniser is: it is named by the start of the 25.6 ms that it was measured over."""
-    return min(frame / LEVELS + 0.0128, last) if frame else 0.0
+def hear(speech: Speech, source: PhoneSource, *, is_canceled: IsCanceled) -> Iterator[tuple[float, Array]]:
+    """Probabilities of phones piece by piece, each with the fraction heard so far; Canceled between pieces.
 
-
-def _phone(word: str, start: float, end: float) -> Phone:
-    return Phone("SIL" if word.startswith(("+", "<", "SIL")) else word, start, end)
-
-
-def hear(
-    speech: Speech, source: PhoneSource, *, is_canceled: IsCanceled
-) -> Iterator[tuple[float, list[Phone]]]:
-    """Phones of a recording piece by piece, each with the fraction heard so far; Canceled between pieces."""
+    The pieces together have a row for each reading of `speech.level`, (m, 40) float32.
+    """
     for start, end in _pieces(speech):
         if is_canceled():
             raise Canceled
-        offset = start / LEVELS
-        piece = speech.samples[start * HOP : end * HOP]
-        found = source.phones(piece) if speech.active[start:end].any() else []
-        yield end / speech.level.size, [Phone(p.name, p.start + offset, p.end + offset) for p in found]
+        heard: Array | Sequence[Phone] = []
+        if speech.active[start:end].any():
+            heard = source.phones(speech.samples[start * HOP : end * HOP])
+        rows = heard if isinstance(heard, np.ndarray) else certain(heard, end - start)
+        yield end / speech.level.size, rows
 
 
 def _pieces(speech: Speech) -> list[tuple[int, int]]:

@@ -1,10 +1,11 @@
 """The one public call: from a request to an MP4 of a face saying the words."""
 
-from jobs.engine.audio import PhoneSource, PocketsphinxPhones
+from jobs.engine.audio import PhoneSource
 from jobs.engine.contract import IsCanceled, OnProgress, RenderReport, RenderRequest
 from jobs.engine.image import ImageRender
 from jobs.engine.landmarks import LandmarkSource, MediapipeLandmarks
 from jobs.engine.pair import PairRender
+from jobs.engine.phones import PhoneProbabilities
 from jobs.engine.work import Work
 
 MODELS: dict[str, type[Work]] = {"lipsync-image": ImageRender, "lipsync-image-multi": PairRender}
@@ -28,6 +29,6 @@ def render(
     model = MODELS.get(request.model)
     if model is None:
         raise ValueError(f"unknown model {request.model!r}")
-    phones = phones or PocketsphinxPhones.shared()
+    phones = phones or PhoneProbabilities.shared()
     landmarks = landmarks or MediapipeLandmarks.shared()
     return model(request, on_progress, is_canceled, phones, landmarks).run()

@@ -1,12 +1,12 @@
-"""From phones to mouth shapes, one row of parameters a video frame.
+"""From the probabilities of phones to mouth shapes, one row of parameters a video frame.
 
-Each phone has a target shape, and a dominance that rises to its middle and falls again; what the mouth
-does is the average of the targets weighted by dominance (M. M. Cohen and D. W. Massaro, "Modeling
-coarticulation in synthetic visual speech", 1993). Rounding spreads far and yields little, as it does in
-speech; alveolars give way to the vowels around them (P. Edwards et al., "JALI", 2016).
+Each phone has a target shape, and a dominance that spreads over the time around it; what the mouth does is
+the average of the targets weighted by dominance (M. M. Cohen and D. W. Massaro, "Modeling coarticulation in
+synthetic visual speech", 1993) and by how likely each phone is. Rounding spreads far and yields little, as it
+does in speech; alveolars give way to the vowels around them (P. Edwards et al., "JALI", 2016).
 
-A lip closure of 50 ms can fall between two frames at 25 a second. So closures are not left to the
-average: every p, b and m gets at least one frame that is fully shut.
+A lip closure of 50 ms can fall between two frames at 25 a second, and one that is only likely would come out
+half open. So closures are not left to the average: every likely p, b and m gets a frame that is fully shut.
 """
 
 from dataclasses import dataclass, fields
@@ -14,14 +14,15 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from jobs.engine.arrays import Array, smoothstep
-from jobs.engine.audio import LEVELS, Phone, Speech
+from jobs.engine.audio import LEVELS, PHONES, Speech, long_runs, runs
 
 FPS = 25
-CLOSURES = frozenset({"P", "B", "M"})
 VOICED_DB = 11.0  # below the recording's loud speech: louder than that no pause is
+UNHEARD = 8  # readings of 10 ms: so long the voice may sound loud in what the recogniser takes for silence
 PARTED = 0.05  # the least opening of a phone that is no closure
+QUICK, SLOW = 0.030, 0.055  # seconds: standard deviation of the dominance of opening, and of the lips' shape
+LIKELY = 0.15  # probability from which on a p, b or m is shown
 BESIDE = 0.04  # seconds within which lips part beside a closure
-FINE = 4  # dominance is evaluated this many times a frame
 
 # Per phone: opening 0..1, width -1 (narrow) to 1 (spread), rounding 0..1, upper lip raised 0..1,
 # lower lip tucked under the teeth 0..1, lips pressed 0..1, dominance of the opening, of the lips' shape.
@@ -67,7 +68,8 @@ _TABLE: dict[str, tuple[float, ...]] = {
     "NG": (0.30, 0.05, 0.00, 0.1, 0.0, 0.0, 0.6, 0.2),
     "HH": (0.45, 0.00, 0.00, 0.1, 0.0, 0.0, 0.3, 0.1),
 }
-UNKNOWN = _TABLE["AH"]
+_SILENCE, _MIDDLING = PHONES.index("SIL"), PHONES.index("AH")
+_STOPS, _NASAL = [PHONES.index("B"), PHONES.index("P")], PHONES.index("M")
 
 
 @dataclass(frozen=True)
@@ -99,103 +101,118 @@ def frame_count(seconds: float, fps: float = FPS) -> int:
     return max(1, int(np.ceil(seconds * fps - 1e-6)))
 
 
-def mouth_track(phones: list[Phone], speech: Speech, fps: float = FPS) -> MouthTrack:
-    """Mouth shapes for a recording; frame k is what is seen from k / fps seconds on."""
+def mouth_track(heard: Array, speech: Speech, fps: float = FPS) -> MouthTrack:
+    """Mouth shapes for a recording; frame k is what is seen from k / fps seconds on.
+
+    heard : (m, 40) probabilities of PHONES, a row for each reading of `speech.level`.
+    """
     frames = frame_count(speech.seconds, fps)
     if speech.silent:
         return MouthTrack.still(frames)
-    phones = _with_pauses(phones, speech)
-    shape = _blend(phones, frames, fps)
-    loud = _loudness(speech, frames, fps)
-    opening = shape[:, 0] * (0.72 + 0.4 * loud)
-    opening = _shut_in_pauses(opening, speech, fps)
-    opening, press = _shut_closures(opening, shape[:, 5], phones, fps)
-    columns = (opening, shape[:, 1], shape[:, 2], shape[:, 3], shape[:, 4], press, loud)
+    heard = _with_pauses(heard, speech)
+    loud = _loudness(speech)
+    shape = _blend(heard)
+    shape[:, 0] *= (0.72 + 0.4 * loud) * _ease(speech)
+    shape = _by_frame(np.column_stack([shape, loud]), frames, fps)
+    opening, press = _shut_closures(shape[:, 0], shape[:, 5], heard, fps)
+    columns = (opening, *shape[:, 1:5].T, press, shape[:, 6])
     return MouthTrack(*(np.ascontiguousarray(column, np.float32) for column in columns))
 
 
-def _with_pauses(phones: list[Phone], speech: Speech) -> list[Phone]:
-    """Phones where the recording is quiet become silence, and silence where it is loud a middling vowel.
+def _with_pauses(heard: Array, speech: Speech) -> Array:
+    """Where the recording is quiet there is silence, and where it is loud no silence but a middling vowel.
 
-    The recogniser hears phones in noise, and nothing in voices it does not know.
+    The recogniser hears phones in noise, and nothing in voices it does not know. Returns the shape of `heard`.
     """
-    kept: list[Phone] = []
+    heard = heard.copy()
     voiced = float(np.percentile(speech.level[speech.active], 90)) - VOICED_DB
-    for phone in phones:
-        low, high = int(phone.start * LEVELS), max(int(phone.end * LEVELS), int(phone.start * LEVELS) + 1)
-        heard = speech.active[low:high].mean() if 0 <= low < speech.active.size else 0.0
-        name = phone.name if heard > 0.4 else "SIL"
-        if name == "SIL" and heard > 0.8 and high - low > 7 and speech.level[low:high].mean() > voiced:
-            name = "AH"
-        if kept and kept[-1].name == name == "SIL":
-            kept[-1] = Phone("SIL", kept[-1].start, phone.end)
-        else:
-            kept.append(Phone(name, phone.start, phone.end))
-    return kept
+    deaf = long_runs((heard[:, _SILENCE] > 0.5) & speech.active & (speech.level > voiced), UNHEARD)
+    heard[deaf, _MIDDLING] += heard[deaf, _SILENCE]
+    heard[deaf, _SILENCE] = 0.0
+    heard[~speech.active] = 0.0
+    heard[~speech.active, _SILENCE] = 1.0
+    return heard
 
 
-def _blend(phones: list[Phone], frames: int, fps: float) -> Array:
-    """Dominance-weighted targets. Returns (frames, 6) float64, columns as in the table."""
-    steps = frames * FINE
-    times = (np.arange(steps) + 0.5) / (fps * FINE)
-    value, weight = np.zeros((steps, 6)), np.full((steps, 6), 1e-6)
-    for phone in phones:
-        target = _target(phone.name)
-        middle, half = (phone.start + phone.end) / 2, (phone.end - phone.start) / 2
-        reach = half + 0.30
-        low, high = np.searchsorted(times, [middle - reach, middle + reach])
-        beyond = np.maximum(np.abs(times[low:high] - middle) - 0.55 * half, 0.0)
-        quick = target[6] * np.exp(-((beyond / 0.038) ** 1.5))
-        slow = target[7] * np.exp(-((beyond / 0.065) ** 1.5))
-        strength = np.stack([quick, slow, slow, slow, quick, quick], axis=1)
-        value[low:high] += strength * target[:6]
-        weight[low:high] += strength
-    return (value / weight).reshape(frames, FINE, 6).mean(axis=1)
+def _blend(heard: Array) -> Array:
+    """Dominance-weighted targets, every 10 ms. heard : (m, 40). Returns (m, 6) float64, columns as in the table."""
+    table = np.array([_target(name) for name in PHONES])
+    found = []
+    for dominance, columns, spread in ((6, [0, 4, 5], QUICK), (7, [1, 2, 3], SLOW)):
+        weight = heard * table[:, dominance]
+        sums = np.column_stack([weight @ table[:, columns], weight.sum(axis=1)])
+        sums = np.column_stack([_smoothed(column, spread) for column in sums.T])
+        found.append(sums[:, :3] / np.maximum(sums[:, 3:], 1e-6))
+    quick, slow = found
+    return np.column_stack([quick[:, :1], slow, quick[:, 1:]])
 
 
 def _target(name: str) -> Array:
     """The table's row; what is no closure keeps the lips visibly apart, so that closures stand out."""
-    target = np.array(_TABLE.get(name, UNKNOWN))
-    if name != "SIL" and name not in CLOSURES:
+    target = np.array(_TABLE[name])
+    if name not in {"SIL", "P", "B", "M"}:
         target[0] = PARTED + (1 - PARTED) * target[0]
     return target
 
 
-def _loudness(speech: Speech, frames: int, fps: float) -> Array:
-    """How loud each frame is against the recording's own speech, 0..1, smoothed over about 80 ms."""
-    level = speech.level
-    high = float(np.percentile(level[speech.active], 90))
-    relative = np.clip((level - (high - 24.0)) / 24.0, 0.0, 1.0)
-    kernel = np.hanning(11)[1:-1]
-    smooth = np.convolve(relative, kernel / kernel.sum(), mode="same")
-    at = (np.arange(frames) + 0.5) * LEVELS / fps
-    return np.interp(at, np.arange(level.size) + 0.5, smooth)
+def _smoothed(values: Array, spread: float) -> Array:
+    """(m,) values at 100 a second under a Gaussian of `spread` seconds; the ends go on as they are."""
+    sigma = spread * LEVELS
+    reach = np.arange(-int(3 * sigma), int(3 * sigma) + 1)
+    kernel = np.exp(-0.5 * (reach / sigma) ** 2)
+    return np.convolve(np.pad(values, reach[-1], mode="edge"), kernel / kernel.sum(), mode="valid")
 
 
-def _shut_in_pauses(opening: Array, speech: Speech, fps: float) -> Array:
-    """Ease the mouth shut where nobody speaks, opening a little before the sound as speakers do."""
-    at = (np.arange(opening.size) + 0.5) * LEVELS / fps
-    smooth = np.convolve(speech.active.astype(float), np.ones(6) / 6, mode="same")
-    heard = np.interp(at, np.arange(smooth.size) + 0.5, smooth)
-    return opening * smoothstep(heard, 0.0, 0.6)
+def _loudness(speech: Speech) -> Array:
+    """How loud each reading is against the recording's own speech: (m,) 0..1, smoothed over about 80 ms."""
+    high = float(np.percentile(speech.level[speech.active], 90))
+    return _smoothed(np.clip((speech.level - (high - 24.0)) / 24.0, 0.0, 1.0), 0.02)
 
 
-def _shut_closures(opening: Array, press: Array, phones: list[Phone], fps: float) -> tuple[Array, Array]:
-    """At least one frame fully shut in every p, b and m; steep but not sudden on either side."""
+def _ease(speech: Speech) -> Array:
+    """How far the mouth may open: (m,) 0 where nobody speaks; it opens a little before the sound, as speakers do."""
+    near = np.convolve(speech.active.astype(float), np.ones(6) / 6, mode="same")
+    return smoothstep(near, 0.0, 0.6)
+
+
+def _by_frame(values: Array, frames: int, fps: float) -> Array:
+    """Means of readings over each frame. values : (m, n). Returns (frames, n); beyond the end the last goes on."""
+    sums = np.concatenate([np.zeros((1, values.shape[1])), np.cumsum(values, axis=0, dtype=np.float64)])
+    edges = np.minimum(np.arange(frames + 1) * LEVELS / fps, len(values))
+    at = np.arange(len(sums))
+    found = np.diff(np.column_stack([np.interp(edges, at, column) for column in sums.T]), axis=0)
+    length = np.diff(edges)[:, None]
+    return np.where(length > 1e-6, found / np.maximum(length, 1e-6), values[-1])
+
+
+def _shut_closures(opening: Array, press: Array, heard: Array, fps: float) -> tuple[Array, Array]:
+    """At least one frame fully shut in every likely p, b and m; steep but not sudden on either side."""
     opening, press = opening.copy(), press.copy()
-    for phone in phones:
-        if phone.name not in CLOSURES:
-            continue
-        # A stop's interval ends with its release, when the lips part; a nasal is closed throughout.
-        end = phone.end if phone.name == "M" else phone.end - 0.25 * (phone.end - phone.start)
-        first = int(np.ceil(phone.start * fps - 0.5))
-        last = int(np.floor(end * fps - 0.5))
+    rim = max(1, round(fps * BESIDE))
+    for start, end in closures(heard):
+        first, last = int(np.ceil(start * fps - 0.5)), int(np.floor(end * fps - 0.5))
         if last < first:
-            first = last = int((phone.start + end) / 2 * fps)
-        rim = max(1, round(fps * BESIDE))
+            first = last = min(int((start + end) / 2 * fps), opening.size - 1)
         for k in range(max(first - rim, 0), min(last + rim + 1, opening.size)):
             away = first - k if k < first else max(k - last, 0)
             opening[k] = min(opening[k], 0.4 * away / rim)
             if not away:
-                press[k] = max(press[k], _TABLE[phone.name][5])
+                press[k] = max(press[k], _TABLE["B"][5])
     return opening, press
+
+
+def closures(heard: Array) -> list[tuple[float, float]]:
+    """Start and end in seconds of every likely closure of the lips.
+
+    heard : (m, 40). Each lasts while it is at least half as likely as at its best. The interval of a stop ends
+    with its release, when the lips part; in a nasal they stay closed.
+    """
+    likely = heard[:, [*_STOPS, _NASAL]].sum(axis=1)
+    found = []
+    for start, end in runs(likely > LIKELY):
+        best = likely[start:end].max()
+        core = start + np.flatnonzero(likely[start:end] > 0.5 * best)
+        first, last = int(core[0]), int(core[-1]) + 1
+        nasal = heard[first:last, _NASAL].sum() > 0.5 * likely[first:last].sum()
+        found.append((first / LEVELS, (last - (0.0 if nasal else 0.25 * (last - first))) / LEVELS))
+    return found

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from jobs.engine.arrays import Array
-from jobs.engine.audio import Phone, PhoneSource, Speech, hear, read_speech
+from jobs.engine.audio import PHONES, PhoneSource, Speech, hear, read_speech
 from jobs.engine.contract import IsCanceled, OnProgress, RenderReport, RenderRequest
 from jobs.engine.encode import Mp4Writer, Sound
 from jobs.engine.errors import Canceled, InputError
@@ -81,27 +81,27 @@ class Work:
 
     def track(self, speech: Speech, fps: float, *, part: tuple[float, float] = (0.0, 1.0)) -> MouthTrack:
         """What the mouth does, one value a frame. part : of all the hearing of this render, for the progress."""
-        phones: list[Phone] = []
+        heard = [np.zeros((0, len(PHONES)), np.float32)]
         if not speech.silent:
-            for heard, found in hear(speech, self.phones, is_canceled=self.is_canceled):
-                phones += found
-                done = part[0] + heard * (part[1] - part[0])
+            for fraction, rows in hear(speech, self.phones, is_canceled=self.is_canceled):
+                heard.append(rows)
+                done = part[0] + fraction * (part[1] - part[0])
                 self.tell("phones", 0.05 + done * (HEARING - 0.05))
-        return mouth_track(phones, speech, fps)
+        return mouth_track(np.concatenate(heard), speech, fps)
 
     def write(self, writer: Mp4Writer, frames: Iterable[Planes], count: int) -> None:
         """Encode frames as they come. count : how many there will be, for the progress."""
         drawn = iter(frames)
         with writer:
             for k in range(count):
-                if k % 5 == 0:
-                    if self.is_canceled():
-                        raise Canceled
-                    self.tell("frames", HEARING + (1 - HEARING) * k / count)
+                if k % 5 == 0 and self.is_canceled():
+                    raise Canceled
                 with self.timed("draw"):
                     packed = next(drawn).packed()
                 with self.timed("encode"):
                     writer.write(packed)
+                if k % 5 == 0:
+                    self.tell("frames", HEARING + (1 - HEARING) * (k + 1) / count)
         self.tell("done", 1.0)
 
     def report(self, *, frames: int, fps: float, size: tuple[int, int], faces: int) -> RenderReport:

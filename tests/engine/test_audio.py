@@ -1,4 +1,3 @@
-import itertools
 import struct
 import wave
 from pathlib import Path
@@ -7,8 +6,7 @@ import numpy as np
 import pytest
 
 from jobs.engine import Canceled, InputError
-from jobs.engine.audio import Phone, PocketsphinxPhones, Speech, activity, hear, loudness, read_speech
-from tests.engine.espeak import speak
+from jobs.engine.audio import PHONES, Phone, Speech, activity, certain, hear, loudness, read_speech
 from tests.engine.samples import tone
 
 
@@ -66,47 +64,84 @@ def test_cancel_while_reading(tmp_path):
         read_speech(tone(tmp_path / "a.wav"), max_seconds=60, is_canceled=lambda: True)
 
 
-def test_recogniser_gives_phones_in_order_within_the_recording(tmp_path):
-    spoken = speak("My mother may come home on Monday morning.", tmp_path / "a.wav")
-    speech = read(spoken.path)
-    pieces = list(hear(speech, PocketsphinxPhones.shared(), is_canceled=lambda: False))
-    phones = [phone for _, found in pieces for phone in found]
-    assert pieces[-1][0] == 1.0
-    assert len(phones) > 15
-    assert all(a.end == pytest.approx(b.start, abs=0.011) for a, b in itertools.pairwise(phones))
-    assert phones[-1].end <= speech.seconds + 0.02
+def test_phones_become_probabilities_by_their_share_of_each_reading():
+    rows = certain([Phone("AA", 0.0, 0.015), Phone("B", 0.015, 0.03), Phone("click", 0.05, 0.06)], 8)
+    found = {name: rows[:, PHONES.index(name)] for name in ("AA", "B", "AH", "SIL")}
+    assert found["AA"] == pytest.approx([1, 0.5, 0, 0, 0, 0, 0, 0], abs=1e-5)
+    assert found["B"] == pytest.approx([0, 0.5, 1, 0, 0, 0, 0, 0], abs=1e-5)
+    assert found["AH"] == pytest.approx([0, 0, 0, 0, 0, 1, 0, 0], abs=1e-5)  # a name that nobody knows
+    assert found["SIL"] == pytest.approx([0, 0, 0, 1, 1, 0, 1, 1], abs=1e-5)
 
 
-def test_recogniser_hears_the_same_whatever_it_heard_before(tmp_path):
-    buzz = read(tone(tmp_path / "a.wav", seconds=1.2)).samples
-    speech = read(speak("Something quite different.", tmp_path / "b.wav").path).samples
-    source = PocketsphinxPhones()
-    first = source.phones(speech)
-    source.phones(buzz)
-    assert source.phones(speech) == first
+def test_phones_past_the_end_or_of_no_length_are_left_out():
+    rows = certain([Phone("AA", 0.05, 0.05), Phone("B", 0.09, 0.2), Phone("M", 0.3, 0.4)], 10)
+    assert rows.shape == (10, 40)
+    assert rows.sum(axis=1) == pytest.approx(np.ones(10))
+    assert rows[5, PHONES.index("SIL")] == 1.0
+    assert rows[9, PHONES.index("B")] == pytest.approx(1.0)
+
+
+def talk(level: np.ndarray) -> Speech:
+    return Speech(np.zeros(level.size * 160, np.int16), level.size / 100, level, activity(level))
+
+
+@pytest.mark.parametrize("sure", [True, False])
+def test_hears_a_row_a_reading_from_sources_of_either_kind(sure):
+    class Vowel:
+        def phones(self, samples):
+            rows = certain([Phone("AA", 0.0, samples.size / 16000)], samples.size // 160)
+            return [Phone("AA", 0.0, samples.size / 16000)] if sure else rows
+
+    level = np.full(2500, -20.0, np.float32)
+    level[900:940] = -60.0
+    pieces = list(hear(talk(level), Vowel(), is_canceled=lambda: False))
+    rows = np.concatenate([found for _, found in pieces])
+    assert len(pieces) > 1
+    assert rows.shape == (2500, 40)
+    assert (rows[:, PHONES.index("AA")] == 1.0).all()
+
+
+def test_pieces_without_speech_are_silence_and_nobody_listens():
+    class Deaf:
+        def phones(self, samples):
+            raise AssertionError("nothing was said")
+
+    level = np.full(300, -90.0, np.float32)
+    ((fraction, rows),) = hear(talk(level), Deaf(), is_canceled=lambda: False)
+    assert fraction == 1.0
+    assert (rows[:, PHONES.index("SIL")] == 1.0).all()
+
+
+def test_cancel_between_the_pieces():
+    class Vowel:
+        def phones(self, samples):
+            heard.append(samples.size)
+            return []
+
+    heard: list[int] = []
+    level = np.full(6000, -20.0, np.float32)
+    with pytest.raises(Canceled):
+        list(hear(talk(level), Vowel(), is_canceled=lambda: len(heard) > 1))
+    assert len(heard) == 2
 
 
 def test_long_recordings_are_heard_in_pieces_cut_in_pauses():
-    class Names:
-        """Says how long each piece was."""
-
-        def __init__(self) -> None:
-            self.sizes: list[int] = []
-
+    class Sizes:
         def phones(self, samples):
-            self.sizes.append(samples.size)
-            return [Phone("AA", 0.0, samples.size / 16000)]
+            sizes.append(samples.size)
+            return []
 
+    sizes: list[int] = []
     level = np.full(7000, -20.0, np.float32)
-    level[1500:1530] = -60.0
-    level[3300:3330] = -60.0
-    speech = Speech(np.zeros(7000 * 160, np.int16), 70.0, level, activity(level))
-    source = Names()
-    phones = [p for _, found in hear(speech, source, is_canceled=lambda: False) for p in found]
-    assert sum(source.sizes) == speech.samples.size
-    assert max(source.sizes) <= 30 * 16000
-    assert phones[1].start == pytest.approx(15.15, abs=0.16)
-    assert [p.end for p in phones[:-1]] == [p.start for p in phones[1:]]
+    level[800:830] = -60.0
+    level[1650:1680] = -60.0
+    pieces = list(hear(talk(level), Sizes(), is_canceled=lambda: False))
+    assert sum(sizes) == 7000 * 160
+    assert max(sizes) <= 15 * 16000
+    assert sizes[0] / 160 == pytest.approx(815, abs=16)
+    assert sum(sizes[:2]) / 160 == pytest.approx(1665, abs=16)
+    assert [fraction for fraction, _ in pieces] == sorted(fraction for fraction, _ in pieces)
+    assert pieces[-1][0] == 1.0
 
 
 @pytest.mark.parametrize("poison", [np.nan, np.inf, -np.inf])
