@@ -20,7 +20,9 @@ RULES: dict[str, frozenset[str]] = {
     "credits.read": frozenset({Role.OWNER, Role.ADMIN, Role.MEMBER, Role.VIEWER, "key"}),
     "connections.read": frozenset({Role.OWNER, Role.ADMIN, Role.MEMBER}),
     "connections.manage": frozenset({Role.OWNER, Role.ADMIN}),
-    "webhooks.read": frozenset({Role.OWNER, Role.ADMIN, Role.MEMBER}),
+    "webhooks.read": frozenset({Role.OWNER, Role.ADMIN, Role.MEMBER, "key"}),
+    "webhooks.replay": frozenset({Role.OWNER, Role.ADMIN, Role.MEMBER, "key"}),  # and send a test
+    "webhooks.manage": frozenset({Role.OWNER, Role.ADMIN}),  # the default address, the signing secrets
 }
 
 

@@ -14,7 +14,15 @@ from django.views.decorators.debug import sensitive_post_parameters
 from accounts.admin import ReadOnlyAdmin
 from jobs import connections
 from jobs.connection_form import ConnectionForm, OperatorConnectionForm
-from jobs.models import Connection, DeliveryAttempt, InboundWebhook, Job, JobEvent, WebhookDelivery
+from jobs.models import (
+    Connection,
+    DeliveryAttempt,
+    InboundWebhook,
+    Job,
+    JobEvent,
+    Receiver,
+    WebhookDelivery,
+)
 
 
 class EventInline(admin.TabularInline):
@@ -38,14 +46,24 @@ class AttemptInline(admin.TabularInline):
     model = DeliveryAttempt
     extra = 0
     can_delete = False
-    readonly_fields = ("number", "at", "duration_ms", "status", "error", "answer")
+    readonly_fields = ("number", "at", "duration_ms", "status", "code", "error", "answer", "next_at")
 
 
 @admin.register(WebhookDelivery)
 class DeliveryAdmin(ReadOnlyAdmin):
-    list_display = ("id", "url", "state", "attempts", "due_at")
+    list_display = ("id", "team", "url", "state", "attempts", "due_at")
     list_filter = ("state",)
+    list_select_related = ("team",)
+    search_fields = ("team__name", "url")
     inlines = (AttemptInline,)
+
+
+@admin.register(Receiver)
+class ReceiverAdmin(ReadOnlyAdmin):
+    list_display = ("host", "team", "failures", "failing_since", "served_at", "warned_at")
+    list_filter = (("failing_since", admin.EmptyFieldListFilter),)
+    list_select_related = ("team",)
+    search_fields = ("host", "team__name")
 
 
 @admin.register(InboundWebhook)

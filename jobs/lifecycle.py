@@ -8,7 +8,6 @@ import uuid
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
-from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.db import DatabaseError, transaction
@@ -20,7 +19,7 @@ from django.utils import timezone
 from accounts import ledger
 from accounts.ledger import Source
 from jobs import inputs, media, outbox
-from jobs.models import Connection, Job, JobEvent, State, WebhookDelivery
+from jobs.models import Connection, Job, JobEvent, State
 from jobs.models.jobs import ACTIVE_STATES
 from jobs.verbs import (
     ADOPT,
@@ -38,6 +37,7 @@ from jobs.verbs import (
     Result,
     Verb,
 )
+from jobs.webhooks import queue
 
 log = logging.getLogger(__name__)
 
@@ -270,7 +270,7 @@ def succeed(claim: Claim, result: Result) -> bool:
         ledger.charge(
             team=job.team, kind=job.purse, amount=job.reserved, reference=f"job:{job.pk}", source=_source(job)
         )
-        _announce(job)
+        queue.announce(job)
     return True
 
 
@@ -405,7 +405,7 @@ def _settle_without_charge(job: Job | None) -> bool:
     ledger.give_back(
         team=job.team, kind=job.purse, amount=job.reserved, reference=f"job:{job.pk}", source=_source(job)
     )
-    _announce(job)
+    queue.announce(job)
     return True
 
 
@@ -414,13 +414,6 @@ def _tidy(job: Job) -> None:
     transaction.on_commit(lambda: inputs.drop(job))
     if job.connection_id:
         transaction.on_commit(outbox.nudge_send)
-
-
-def _announce(job: Job) -> None:
-    """Write the job's webhook delivery in the same transaction, and nudge the deliverer after it."""
-    if job.webhook:
-        WebhookDelivery.objects.create(job=job, url=job.webhook, host=urlsplit(job.webhook).netloc[:260])
-        transaction.on_commit(outbox.nudge_deliver)
 
 
 def _source(job: Job) -> Source:

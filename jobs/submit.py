@@ -3,8 +3,9 @@
 import math
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Any
 
 from django.conf import settings
 from django.db import transaction
@@ -21,7 +22,7 @@ from jobs.catalog.pricing import MINIMUM_SECONDS, billed_seconds, credits_for
 from jobs.form_state import FormState
 from jobs.models import Job
 from jobs.problems import FieldProblem, Invalid
-from lipsyncweb.http.outbound import Refused, check_address, policy_from_settings
+from jobs.webhooks import queue
 
 
 @dataclass(frozen=True)
@@ -44,12 +45,29 @@ def quote(form_state: FormState, seconds: Mapping[str, float]) -> Quote:
     return Quote(billed, credits_for(billed, form_state.values["resolution"]), lengths)
 
 
-def check_webhook(url: str) -> str:
-    """The webhook's address in its normal form, or Invalid. No name is looked up here."""
-    try:
-        return check_address(url, policy_from_settings())
-    except Refused as error:
-        raise Invalid([FieldProblem("webhook", error.code, f"webhook: {error.sentence}")]) from None
+@dataclass(frozen=True)
+class Tag:
+    """What a client calls its job, and what it wants kept with it; in the job document as they came."""
+
+    reference: str = ""
+    metadata: dict[str, Any] = field(default_factory=dict)
+
+
+def estimate(*, team: Team, actor: Actor, form_state: FormState, seconds: Mapping[str, float]) -> Quote:
+    """What a submit of this would cost now, with nothing written.
+
+    `seconds` are lengths that the caller knows, by field; those of files that lie here are known better. Raises
+    what submit() would for the same request: Invalid and PermissionDenied.
+    """
+    access.require(actor, "jobs.submit", team)
+    return _price(form_state, inputs.own_inputs(team, form_state), seconds)
+
+
+def _price(form_state: FormState, own: Mapping[str, inputs.OwnFile], seconds: Mapping[str, float]) -> Quote:
+    known = {name: file.seconds for name, file in own.items() if file.seconds is not None}
+    price = quote(form_state, {**seconds, **known})
+    refuse_too_long(form_state, price)
+    return price
 
 
 def submit(
@@ -59,6 +77,7 @@ def submit(
     form_state: FormState,
     webhook: str = "",
     provider: str = "",
+    tag: Tag | None = None,
     name: idempotency.Name | None = None,
 ) -> Job:
     """Accept a request: reserve its credits and write the job and its outbox row, all in one transaction.
@@ -71,11 +90,9 @@ def submit(
     if name and (earlier := idempotency.find(name, team=team)):
         return earlier  # whatever has changed here since
     own = inputs.own_inputs(team, form_state)
-    lengths = {field: file.seconds for field, file in own.items() if file.seconds is not None}
-    price = quote(form_state, lengths)
-    refuse_too_long(form_state, price)
-    job = _new_job(team, actor, form_state)
-    job.webhook = check_webhook(webhook) if webhook else ""
+    price = _price(form_state, own, {})
+    job = _new_job(team, actor, form_state, tag or Tag())
+    job.webhook = queue.check_url(webhook, field="webhook") if webhook else queue.default_url(team, actor)
     job.connection = connections.choose(team, form_state, provider)
     job.callback_token = secrets.token_urlsafe(24) if job.connection else None
     job.form_state = form_state.to_json(label=inputs.label(form_state, own))
@@ -98,7 +115,7 @@ def submit(
     return job
 
 
-def _new_job(team: Team, actor: Actor, form_state: FormState) -> Job:
+def _new_job(team: Team, actor: Actor, form_state: FormState, tag: Tag) -> Job:
     """Whose it is, what it is, and which purse pays: a key's API credits, a person's user credits."""
     by_key = isinstance(actor, ApiKey)
     return Job(
@@ -108,6 +125,8 @@ def _new_job(team: Team, actor: Actor, form_state: FormState) -> Job:
         purse=PurseKind.API if by_key else PurseKind.USER,
         model=form_state.model,
         fingerprint=form_state.fingerprint,
+        reference=tag.reference,
+        metadata=tag.metadata,
         seed=_seed(form_state),
         deadline=timezone.now() + timedelta(seconds=settings.JOB_DEADLINE_SECONDS),
     )

@@ -11,7 +11,7 @@ from django.core.management import call_command
 
 from jobs import execute, idempotency, lifecycle, media, outbox, remote
 from jobs.providers.embedded import EmbeddedProvider
-from jobs.webhooks import deliver
+from jobs.webhooks import deliver, queue
 from lipsyncweb.celery import app
 
 
@@ -81,9 +81,9 @@ def attend(job_id: str) -> None:
 
 
 @app.task
-@at_most(3)
+@at_most(2)
 def deliver_due() -> None:
-    deliver.deliver_due()
+    deliver.deliver_due(stop=execute.stopping.is_set)
 
 
 @app.task
@@ -101,6 +101,7 @@ def resend() -> None:
 def expire() -> None:
     media.expire()
     idempotency.expire()
+    queue.expire()
 
 
 @app.task

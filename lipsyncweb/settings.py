@@ -224,6 +224,8 @@ SWEEP_SECONDS = env.int("SWEEP_SECONDS", default=15)
 # A job that has not ended this long after it was submitted fails, and its credits return.
 JOB_DEADLINE_SECONDS = env.int("JOB_DEADLINE_SECONDS", default=6 * 3600)
 WEBHOOK_TIMEOUT_SECONDS = env.int("WEBHOOK_TIMEOUT_SECONDS", default=15)
+# How long a delivery's attempts are kept, and so how long it can be sent again.
+WEBHOOK_LOG_DAYS = env.int("WEBHOOK_LOG_DAYS", default=30)
 # Admit media and webhook addresses on loopback, with plain HTTP and any port. Refused in production.
 OUTBOUND_ALLOW_LOOPBACK = env.bool("OUTBOUND_ALLOW_LOOPBACK", default=LOCAL)
 OUTBOUND_ALLOW_HTTP = env.bool("OUTBOUND_ALLOW_HTTP", default=False)

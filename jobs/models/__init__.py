@@ -1,6 +1,12 @@
 """Jobs and what surrounds them. Dependencies point one way: media, providers <- jobs <- events, outbox, deliveries."""
 
-from jobs.models.deliveries import DeliveryAttempt, WebhookDelivery
+from jobs.models.deliveries import (
+    DeliveryAttempt,
+    Receiver,
+    RetiredSecret,
+    WebhookDelivery,
+    WebhookSettings,
+)
 from jobs.models.jobs import IdempotencyKey, Job, JobEvent, Outbox, State
 from jobs.models.media import Upload
 from jobs.models.providers import Connection, InboundWebhook
@@ -13,7 +19,10 @@ __all__ = [
     "Job",
     "JobEvent",
     "Outbox",
+    "Receiver",
+    "RetiredSecret",
     "State",
     "Upload",
     "WebhookDelivery",
+    "WebhookSettings",
 ]

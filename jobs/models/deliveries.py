@@ -1,4 +1,4 @@
-"""Webhooks on their way out, and every attempt that was made."""
+"""Webhooks on their way out: who gets them, every attempt that was made, and what signs them."""
 
 import uuid
 
@@ -6,6 +6,7 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from accounts.models import Team
 from jobs.models.jobs import Job
 
 
@@ -15,17 +16,52 @@ class DeliveryState(models.TextChoices):
     EXHAUSTED = "exhausted", _("Given up")
 
 
+class Receiver(models.Model):
+    """One host that a team's webhooks go to, and how it has been answering: what the line is fair between."""
+
+    team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="receivers")
+    host = models.CharField(max_length=260)  # with its port
+    failures = models.PositiveIntegerField(default=0)  # in a row, whichever the delivery
+    failing_since = models.DateTimeField(null=True)
+    last_problem = models.TextField(blank=True)
+    served_at = models.DateTimeField(null=True)  # when a worker last took up one of its deliveries
+    warned_at = models.DateTimeField(null=True)  # when the team was last written to about it
+
+    class Meta:
+        constraints = [
+            # What the end of a job finds its receiver by.
+            models.UniqueConstraint(fields=["team", "host"], name="receiver_once"),
+        ]
+        indexes = [
+            # The sweeper that writes to teams.
+            models.Index(
+                fields=["failing_since"],
+                name="receiver_failing",
+                condition=models.Q(failing_since__isnull=False),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.host
+
+
 class WebhookDelivery(models.Model):
     """One webhook to one address. The row is the queue: `due_at` says when it is tried next."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="deliveries")
+    team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="deliveries")
+    receiver = models.ForeignKey(Receiver, on_delete=models.CASCADE, related_name="deliveries")
+    job = models.ForeignKey(Job, null=True, on_delete=models.CASCADE, related_name="deliveries")
+    document = models.JSONField(null=True)  # what a test sends; a job's is made from the job
     url = models.TextField()
-    host = models.CharField(max_length=260)  # with its port
     held_until = models.DateTimeField(null=True)  # a worker is trying it now
     state = models.CharField(max_length=10, choices=DeliveryState.choices, default=DeliveryState.DUE)
+    # Grows with each claim and fences out a worker that comes back late.
     attempts = models.PositiveSmallIntegerField(default=0)
+    # Those of earlier rounds: a replay begins the schedule anew.
+    attempts_before = models.PositiveSmallIntegerField(default=0)
     due_at = models.DateTimeField(default=timezone.now)
+    tried_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     class Meta:
@@ -33,6 +69,8 @@ class WebhookDelivery(models.Model):
         indexes = [
             # The deliverer reads what is due.
             models.Index(fields=["due_at"], name="delivery_due", condition=models.Q(state="due")),
+            # A team's list, newest first.
+            models.Index(fields=["team", "-created_at", "-id"], name="delivery_by_team"),
         ]
 
     def __str__(self) -> str:
@@ -43,20 +81,79 @@ class WebhookDelivery(models.Model):
         """The Standard Webhooks id: the same for every attempt, so that a receiver can tell a repeat."""
         return f"msg_{self.pk.hex}"
 
+    @property
+    def is_test(self) -> bool:
+        return self.document is not None
+
+    @property
+    def is_in_hand(self) -> bool:
+        """Whether a worker is trying it now."""
+        return self.held_until is not None and self.held_until > timezone.now()
+
+    @property
+    def status(self) -> str:
+        """What it is called outside: `waiting` for its first try, `retrying`, `delivered` or `failed`."""
+        if self.state == DeliveryState.DUE:
+            failed_before = self.attempts - self.attempts_before > (1 if self.is_in_hand else 0)
+            return "retrying" if failed_before else "waiting"
+        return "delivered" if self.state == DeliveryState.DELIVERED else "failed"
+
 
 class DeliveryAttempt(models.Model):
-    """What was sent when, and what came back."""
+    """What was sent when, and what came back. Written before the request leaves, completed after it."""
 
     delivery = models.ForeignKey(WebhookDelivery, on_delete=models.CASCADE, related_name="log")
     number = models.PositiveSmallIntegerField()
     at = models.DateTimeField(default=timezone.now)
-    duration_ms = models.PositiveIntegerField()
+    duration_ms = models.PositiveIntegerField(null=True)  # null: under way, or its worker was lost
     status = models.PositiveSmallIntegerField(null=True)  # null: no answer
+    code = models.CharField(max_length=40, blank=True)  # why it failed, as a stable word
     error = models.TextField(blank=True)
     answer = models.TextField(blank=True)  # its first bytes
+    next_at = models.DateTimeField(null=True)  # when it was to be tried again; null: not again
 
     class Meta:
         ordering = ["pk"]
+        constraints = [
+            # An attempt is completed by its number.
+            models.UniqueConstraint(fields=["delivery", "number"], name="attempt_once"),
+        ]
+        indexes = [
+            # Expiry.
+            models.Index(fields=["at"], name="attempt_by_age"),
+        ]
 
     def __str__(self) -> str:
         return f"attempt {self.number}: {self.status or self.error}"
+
+    @property
+    def succeeded(self) -> bool:
+        return self.status is not None and 200 <= self.status < 300
+
+
+class WebhookSettings(models.Model):
+    """Where a team's webhooks go when a submit names no address."""
+
+    team = models.OneToOneField(
+        Team, primary_key=True, on_delete=models.CASCADE, related_name="webhook_settings"
+    )
+    url = models.TextField(blank=True)
+    browser_jobs = models.BooleanField(default=False)  # those submitted on the site's own pages, too
+
+    def __str__(self) -> str:
+        return self.url or "no address"
+
+
+class RetiredSecret(models.Model):
+    """A signing secret that was replaced: it signs beside the new one until its time is over."""
+
+    team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="retired_secrets")
+    sealed = models.TextField()
+    retired_at = models.DateTimeField(default=timezone.now)
+    signs_until = models.DateTimeField()
+
+    class Meta:
+        ordering = ["-pk"]
+
+    def __str__(self) -> str:
+        return f"signs until {self.signs_until:%Y-%m-%d %H:%M}"

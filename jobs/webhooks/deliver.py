@@ -1,22 +1,28 @@
-"""Webhooks out: at least once, from rows, by a schedule; every attempt is kept."""
+"""Webhooks out: at least once, from rows, by a schedule; every attempt is kept.
 
-import json
+The rows are read and written by one thread, and many requests are under way beside it. The line is fair between
+receivers: the one that was served longest ago is next, each has a few requests at once, and those that have been
+failing share a part of the places, so that the dead delay none of the living.
+"""
+
 import random
 import time
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import F, QuerySet
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
-from accounts.teams import webhook_secret
-from jobs.models import DeliveryAttempt, WebhookDelivery
+from jobs.models import DeliveryAttempt, Receiver, WebhookDelivery
 from jobs.models.deliveries import DeliveryState
-from jobs.webhooks import signing
-from jobs.wire import job_document
+from jobs.webhooks import answers, message, rotation, signing
+from jobs.webhooks.answers import Attempted
 from lipsyncweb.http import outbound
 
 SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
@@ -34,116 +40,170 @@ RETRY_AFTER = (
 )
 JITTER = 0.1
 LONGEST_RETRY_AFTER = 24 * HOUR
-ANSWER_KEPT = 1000  # characters
-GONE = 410
+READ_BYTES = 65536
+
+AT_ONCE = 16  # requests of one run
+AT_MOST = 500  # deliveries of one run; the next nudge or timer starts another
+LOOK_AGAIN = 0.5  # seconds; what comes due while others are under way
+# Requests under way over all workers, for each ...
+RECEIVER_AT_ONCE = 3
+TEAM_AT_ONCE = 6
+FAILING_RECEIVER_AT_ONCE = 1
+FAILING_TEAM_AT_ONCE = 2
+FAILING_AT_ONCE = 8  # ... and for all that have been failing
 
 
 @dataclass(frozen=True)
-class Attempted:
-    """One try: the answer's status and beginning, or why there was none."""
+class Letter:
+    """One attempt as it leaves: nothing of it touches the database any more."""
 
-    status: int | None
-    error: str
-    answer: str
-    duration_ms: int
-    retry_after: timedelta | None = None
-
-    @property
-    def succeeded(self) -> bool:
-        return self.status is not None and 200 <= self.status < 300
+    url: str
+    body: str
+    headers: dict[str, str]
 
 
-def deliver_due(*, at_most: int = 20) -> int:
-    """Try the deliveries that are due, the longest due first; returns how many were tried."""
+def deliver_due(*, at_most: int = AT_MOST, stop: Callable[[], bool] = lambda: False) -> int:
+    """Try the deliveries that are due until none is left; returns how many were tried."""
     count = 0
-    for delivery in _claim_due(at_most):
-        _conclude(delivery, _post(delivery))
-        count += 1
-    return count
+    with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="webhook") as pool:
+        under_way: dict[Future[Attempted], WebhookDelivery] = {}
+        while True:
+            while count < at_most and len(under_way) < AT_ONCE and not stop():
+                if (taken := claim_next()) is None:
+                    break
+                count += 1
+                under_way[pool.submit(_send, _letter(taken))] = taken
+            if not under_way:
+                return count
+            for done in wait(under_way, timeout=LOOK_AGAIN, return_when=FIRST_COMPLETED).done:
+                conclude(under_way.pop(done), done.result())
 
 
-def _claim_due(at_most: int) -> Iterator[WebhookDelivery]:
-    """Deliveries that this worker alone may try now: the UPDATE moves `due_at` past the longest attempt.
-
-    One at a time for each receiver and each team, so that one which never answers holds up its own alone.
-    """
-    for _number in range(at_most):
-        now = timezone.now()
-        due = WebhookDelivery.objects.filter(state=DeliveryState.DUE, due_at__lte=now)
-        held = WebhookDelivery.objects.filter(state=DeliveryState.DUE, held_until__gt=now)
-        busy = Q(host__in=held.values("host")) | Q(job__team__in=held.values("job__team"))
-        row = due.exclude(busy).order_by("attempts", "due_at").first()
-        if row is None:
-            return
-        until = now + timedelta(seconds=settings.WEBHOOK_TIMEOUT_SECONDS * 2 + 30)
-        claimed = due.filter(pk=row.pk).update(attempts=F("attempts") + 1, due_at=until, held_until=until)
-        if claimed:
-            yield WebhookDelivery.objects.select_related("job__team", "job__key").get(pk=row.pk)
+def claim_next() -> WebhookDelivery | None:
+    """A delivery that this worker alone may try now, or None when none is due that has a place."""
+    while (first := _next_in_line()) is not None:
+        if _claim(first):
+            with_rest = WebhookDelivery.objects.select_related("team", "job__connection", "receiver")
+            return with_rest.get(pk=first.pk)
+    return None
 
 
-def _post(delivery: WebhookDelivery) -> Attempted:
+def _next_in_line() -> WebhookDelivery | None:
+    now = timezone.now()
+    under_way = WebhookDelivery.objects.filter(state=DeliveryState.DUE, held_until__gt=now)
+    rows = list(under_way.values_list("receiver_id", "team_id", "receiver__failures"))
+    failing = [row for row in rows if row[2]]
+    due = WebhookDelivery.objects.filter(state=DeliveryState.DUE, due_at__lte=now)
+    due = _leave_out(due, [row[0] for row in rows], "receiver", RECEIVER_AT_ONCE)
+    due = _leave_out(due, [row[1] for row in rows], "team", TEAM_AT_ONCE)
+    sick = {"receiver__failures__gt": 0}
+    due = _leave_out(due, [row[0] for row in failing], "receiver", FAILING_RECEIVER_AT_ONCE, **sick)
+    due = _leave_out(due, [row[1] for row in failing], "team", FAILING_TEAM_AT_ONCE, **sick)
+    if len(failing) >= FAILING_AT_ONCE:
+        due = due.filter(receiver__failures=0)
+    return due.order_by(F("receiver__served_at").asc(nulls_first=True), "due_at").first()
+
+
+def _leave_out(
+    due: QuerySet[WebhookDelivery], taken: list[int], kind: str, at_once: int, **only: int
+) -> QuerySet[WebhookDelivery]:
+    """Without those whose receiver or team has all its places taken."""
+    full = [pk for pk, count in Counter(taken).items() if count >= at_once]
+    return due.exclude(**{f"{kind}__in": full}, **only) if full else due
+
+
+def _claim(row: WebhookDelivery) -> bool:
+    """Hold it past the longest attempt, and write the attempt down before anything leaves."""
+    now = timezone.now()
+    until = now + timedelta(seconds=settings.WEBHOOK_TIMEOUT_SECONDS * 2 + 30)
+    with transaction.atomic():
+        mine = WebhookDelivery.objects.filter(
+            pk=row.pk, state=DeliveryState.DUE, attempts=row.attempts, due_at__lte=now
+        ).update(attempts=row.attempts + 1, due_at=until, held_until=until, tried_at=now)
+        if mine:
+            Receiver.objects.filter(pk=row.receiver_id).update(served_at=now)
+            DeliveryAttempt.objects.create(delivery_id=row.pk, number=row.attempts + 1, at=now)
+    return bool(mine)
+
+
+def _letter(delivery: WebhookDelivery) -> Letter | Attempted:
+    """What is to be sent, or why nothing can be."""
     try:
-        secret = webhook_secret(delivery.job.team)
+        secrets = rotation.signing_secrets(delivery.team)
     except ValueError as error:
-        return Attempted(status=None, error=str(error), answer="", duration_ms=0)
-    body = json.dumps(job_document(delivery.job), ensure_ascii=False, separators=(",", ":"))
+        return Attempted(code="secret_unreadable", error=str(error), duration_ms=0)
+    body = message.body(delivery)
     headers = {
         "Content-Type": "application/json",
         "User-Agent": "lipsyncweb-webhooks/1",
-        **signing.headers(secret=secret, message_id=delivery.message_id, body=body),
+        **signing.headers(secrets=secrets, message_id=delivery.message_id, body=body),
     }
+    return Letter(url=delivery.url, body=body, headers=headers)
+
+
+def _send(letter: Letter | Attempted) -> Attempted:
+    if isinstance(letter, Attempted):
+        return letter
     began = time.monotonic()
     try:
         answer = outbound.post(
-            delivery.url,
-            body=body.encode(),
-            headers=headers,
+            letter.url,
+            body=letter.body.encode(),
+            headers=letter.headers,
             policy=outbound.policy_from_settings(),
             seconds=settings.WEBHOOK_TIMEOUT_SECONDS,
-            read_bytes=65536,
+            read_bytes=READ_BYTES,
         )
     except outbound.OutboundError as error:
-        return Attempted(status=None, error=error.sentence, answer="", duration_ms=_since(began))
-    return Attempted(
-        status=answer.status,
-        error=f"The receiver redirects to {answer.location}." if answer.location else "",
-        answer=_readable(answer.body),
-        duration_ms=_since(began),
-        retry_after=outbound.retry_after(answer.headers),
-    )
+        return answers.unanswered(letter.url, error, duration_ms=_since(began))
+    return answers.answered(letter.url, answer, duration_ms=_since(began))
 
 
-def _conclude(delivery: WebhookDelivery, tried: Attempted) -> None:
-    """Keep the attempt and decide what is next, unless another worker has tried since."""
+def conclude(delivery: WebhookDelivery, tried: Attempted) -> None:
+    """Complete the attempt and decide what is next, unless it was taken from this worker meanwhile."""
     now = timezone.now()
-    state, due_at = _next(delivery.attempts, tried, now)
+    state, due_at = _next(delivery, tried, now)
+    again = state == DeliveryState.DUE
     with transaction.atomic():
         mine = WebhookDelivery.objects.filter(
-            pk=delivery.pk, state=DeliveryState.DUE, attempts=delivery.attempts
+            pk=delivery.pk,
+            state=DeliveryState.DUE,
+            attempts=delivery.attempts,
+            held_until=delivery.held_until,
         ).update(state=state, due_at=due_at, held_until=None)
-        DeliveryAttempt.objects.create(
-            delivery=delivery,
-            number=delivery.attempts,
+        DeliveryAttempt.objects.filter(delivery=delivery, number=delivery.attempts).update(
             duration_ms=tried.duration_ms,
             status=tried.status,
-            error=tried.error if mine else f"{tried.error} (overtaken)".strip(),
+            code=tried.code,
+            error=tried.error,
             answer=tried.answer,
+            next_at=due_at if mine and again else None,
+        )
+        _note(delivery, tried, now)
+
+
+def _note(delivery: WebhookDelivery, tried: Attempted, now: datetime) -> None:
+    """How the receiver has been answering: any success ends a row of failures, a test's failure starts none."""
+    row = Receiver.objects.filter(pk=delivery.receiver_id)
+    if tried.succeeded:
+        row.filter(failures__gt=0).update(failures=0, failing_since=None, last_problem="", warned_at=None)
+    elif not delivery.is_test:
+        row.update(
+            failures=F("failures") + 1,
+            failing_since=Coalesce(F("failing_since"), now),
+            last_problem=tried.error,
         )
 
 
-def _next(attempts: int, tried: Attempted, now: datetime) -> tuple[str, datetime]:
+def _next(delivery: WebhookDelivery, tried: Attempted, now: datetime) -> tuple[str, datetime]:
     if tried.succeeded:
         return DeliveryState.DELIVERED, now
-    if tried.status == GONE or attempts > len(RETRY_AFTER):
+    tries = delivery.attempts - delivery.attempts_before
+    if tried.status == answers.GONE or tries > len(RETRY_AFTER) or delivery.is_test:
         return DeliveryState.EXHAUSTED, now
-    wait = RETRY_AFTER[attempts - 1] * random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311
+    wait_for = RETRY_AFTER[tries - 1] * random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311
     asked = min(tried.retry_after or timedelta(), LONGEST_RETRY_AFTER)
-    return DeliveryState.DUE, now + max(wait, asked)
-
-
-def _readable(body: bytes) -> str:
-    # PostgreSQL stores no NUL.
-    return body.decode("utf-8", "replace").replace("\0", "\ufffd")[:ANSWER_KEPT]
+    return DeliveryState.DUE, now + max(wait_for, asked)
 
 
 def _since(began: float) -> int:

@@ -1,0 +1,127 @@
+"""Putting deliveries into the line: at a job's end, as a test, and again by a replay."""
+
+import uuid
+from datetime import datetime, timedelta
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import F, Q, QuerySet
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from accounts import access
+from accounts.access import Actor
+from accounts.models import ApiKey, Team
+from jobs import outbox
+from jobs.models import DeliveryAttempt, Job, Receiver, WebhookDelivery, WebhookSettings
+from jobs.models.deliveries import DeliveryState
+from jobs.problems import FieldProblem, Invalid
+from jobs.webhooks import message, rotation
+from lipsyncweb.http.outbound import Refused, check_address, policy_from_settings
+
+TESTS_A_MINUTE = 10
+MINUTE = timedelta(minutes=1)
+
+
+class TooManyTests(Exception):
+    """A team has sent its share of tests for this minute."""
+
+
+def announce(job: Job) -> None:
+    """Write the webhook of a job that has just ended, in the caller's transaction, and nudge after it."""
+    if job.webhook:
+        _add(job.team, job.webhook, job=job)
+
+
+def send_test(*, team: Team, actor: Actor | None, url: str = "") -> WebhookDelivery:
+    """Send a made-up job to `url`, or to the team's default address: signed like any other, and tried once.
+
+    Raises Invalid, TooManyTests and PermissionDenied.
+    """
+    access.require(actor, "webhooks.replay", team)
+    url = check_url(url or settings_of(team).url, field="url")
+    recent = WebhookDelivery.objects.filter(team=team, job=None, created_at__gt=timezone.now() - MINUTE)
+    if recent.count() >= TESTS_A_MINUTE:
+        raise TooManyTests
+    with transaction.atomic():
+        return _add(team, url, document=message.sample_document())
+
+
+def _add(team: Team, url: str, **what: object) -> WebhookDelivery:
+    receiver, _made = Receiver.objects.get_or_create(team=team, host=urlsplit(url).netloc[:260])
+    delivery = WebhookDelivery.objects.create(team=team, receiver=receiver, url=url, **what)
+    transaction.on_commit(outbox.nudge_deliver)
+    return delivery
+
+
+def replay(delivery_id: uuid.UUID, *, team: Team, actor: Actor | None) -> bool:
+    """Send one again, whatever became of it. False: it is being sent right now, or is too old to be."""
+    access.require(actor, "webhooks.replay", team)
+    return bool(_replay(WebhookDelivery.objects.filter(team=team, pk=delivery_id)))
+
+
+def replay_failed(*, team: Team, actor: Actor | None, since: datetime) -> int:
+    """Send again what failed at `since` or later and has not arrived: given up or waiting for its next try."""
+    access.require(actor, "webhooks.replay", team)
+    return _replay(failed(team).filter(job__isnull=False, tried_at__gte=since))
+
+
+def failed(team: Team) -> QuerySet[WebhookDelivery]:
+    """Deliveries that were tried in vain, be they given up or still to be tried again."""
+    again = Q(state=DeliveryState.DUE, attempts__gt=F("attempts_before"))
+    return WebhookDelivery.objects.filter(Q(state=DeliveryState.EXHAUSTED) | again, team=team)
+
+
+def _replay(rows: QuerySet[WebhookDelivery]) -> int:
+    """Due now, with the whole schedule before them. What a worker has in hand is left to it."""
+    now = timezone.now()
+    free = Q(held_until=None) | Q(held_until__lte=now)
+    count = rows.filter(free, created_at__gte=kept_since(now)).update(
+        state=DeliveryState.DUE, due_at=now, held_until=None, attempts_before=F("attempts")
+    )
+    if count:
+        transaction.on_commit(outbox.nudge_deliver)
+    return count
+
+
+def kept_since(now: datetime) -> datetime:
+    """What is older has no log any more, and is not sent again."""
+    return now - timedelta(days=settings.WEBHOOK_LOG_DAYS)
+
+
+def expire() -> None:
+    """Forget attempts and tests that are too old, and secrets that nobody needs to recognise any more."""
+    now = timezone.now()
+    old = kept_since(now)
+    DeliveryAttempt.objects.filter(at__lt=old).exclude(delivery__state=DeliveryState.DUE).delete()
+    WebhookDelivery.objects.filter(job=None, created_at__lt=old).exclude(state=DeliveryState.DUE).delete()
+    rotation.forget_old(now)
+
+
+def settings_of(team: Team) -> WebhookSettings:
+    """The team's own, or those of a team that has set nothing."""
+    return WebhookSettings.objects.filter(team=team).first() or WebhookSettings(team=team)
+
+
+def default_url(team: Team, actor: Actor) -> str:
+    """Where the webhook of a submit goes that names no address; "" for nowhere."""
+    found = settings_of(team)
+    return found.url if isinstance(actor, ApiKey) or found.browser_jobs else ""
+
+
+def set_default(*, team: Team, actor: Actor | None, url: str, browser_jobs: bool) -> None:
+    """Keep the team's default address; "" for none. Raises Invalid and PermissionDenied."""
+    access.require(actor, "webhooks.manage", team)
+    url = check_url(url, field="url") if url else ""
+    WebhookSettings.objects.update_or_create(team=team, defaults={"url": url, "browser_jobs": browser_jobs})
+
+
+def check_url(url: str, *, field: str) -> str:
+    """A receiver's address in its normal form, or Invalid. No name is looked up here."""
+    if not url:
+        raise Invalid([FieldProblem(field, "required", _("Name an address, or set the team's default one."))])
+    try:
+        return check_address(url, policy_from_settings())
+    except Refused as error:
+        raise Invalid([FieldProblem(field, error.code, f"{field}: {error.sentence}")]) from None
