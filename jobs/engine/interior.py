@@ -43,28 +43,37 @@ def make_interior(
     face: Face, frame: MouthFrame, lips: Lips, source: Planes, picture: Array, box: Box
 ) -> Interior:
     """picture : (height, width, 3) uint8 RGB, of the output's size; box : the mouth's, in it."""
+    made = made_up(frame, lips, light_on(face, picture), box)
+    if not lips.open:
+        return made
+    y, x = np.mgrid[box.y : box.y + box.height, box.x : box.x + box.width]
+    u, v = frame.local(np.stack([x, y], axis=-1).astype(np.float32))
+    own = _own_teeth(u, v, frame, lips, source, box)
+    if own is None:
+        return made
+    luma, chroma, alpha = own
+    return Interior(made.jaw_luma, made.jaw_chroma, *_over_jaw(luma, chroma, alpha), own=True)
+
+
+def made_up(frame: MouthFrame, lips: Lips, light: Array, box: Box) -> Interior:
+    """An interior that owes the picture nothing but its light. box : in the frame's axes; light : see `light_on`."""
     y, x = np.mgrid[box.y : box.y + box.height, box.x : box.x + box.width]
     u, v = frame.local(np.stack([x, y], axis=-1).astype(np.float32))
     seam = lips.upper + 0.4 * (lips.lower - lips.upper)
     below = (v - np.interp(u, lips.at, seam)) / frame.unit
-    light = _light(face, picture)
     jaw = _planes(_jaw_picture(u, below, frame, light))
-    own = _own_teeth(u, v, frame, lips, source, box) if lips.open else None
-    if own is not None:
-        luma, chroma, alpha = own
-    else:
-        colour, alpha = _upper_teeth(u, below, frame, light)
-        luma, chroma = _planes(colour)
-    half = _half(alpha)
-    return Interior(
-        *jaw,
+    colour, alpha = _upper_teeth(u, below, frame, light)
+    return Interior(*jaw, *_over_jaw(*_planes(colour), alpha), own=False)
+
+
+def _over_jaw(luma: Array, chroma: Array, alpha: Array) -> tuple[Array, Array]:
+    return (
         np.dstack([luma, alpha]).astype(np.float32),
-        np.dstack([chroma, half]).astype(np.float32),
-        own=own is not None,
+        np.dstack([chroma, _half(alpha)]).astype(np.float32),
     )
 
 
-def _light(face: Face, picture: Array) -> Array:
+def light_on(face: Face, picture: Array) -> Array:
     """The light on the face as a factor for each of R, G, B: how bright its skin is, and a little of its hue.
 
     Without the hue teeth look green beside rosy skin.

@@ -20,6 +20,8 @@ LIP_UPPER_OUTER = (61, 185, 40, 39, 37, 0, 267, 269, 270, 409, 291)
 LIP_LOWER_OUTER = (61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291)
 LIP_UPPER_INNER = (78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308)
 LIP_LOWER_INNER = (78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308)
+LIPS = (*LIP_UPPER_OUTER, *LIP_LOWER_OUTER, *LIP_UPPER_INNER, *LIP_LOWER_INNER)  # corners more than once
+CHIN = (152, 148, 377, 176, 400, 18, 200, 199, 83, 313)
 EYE_OUTER = (33, 263)
 # Each eye: upper lid, lower lid (both from outer to inner corner), lower edge of the brow.
 LEFT_EYE = ((33, 246, 161, 160, 159, 158, 157, 173, 133), (33, 7, 163, 144, 145, 153, 154, 155, 133))
@@ -61,11 +63,27 @@ class Face:
         return float(np.hypot(*(right - left)))
 
 
+class Following(Protocol):
+    """Follows one face through square pictures that are cut out around it."""
+
+    def at(self, picture: Array) -> Array | None:
+        """picture : (side, side, 3) uint8 RGB. Returns points as in `Face`, in its pixels, or None without a face."""
+        ...
+
+    def restart(self) -> None:
+        """The next picture has nothing to do with the one before."""
+        ...
+
+
 class LandmarkSource(Protocol):
-    """Finds faces in one picture, the largest first."""
+    """Finds faces in one picture, the largest first, and follows one through a clip."""
 
     def find(self, picture: Array) -> list[Face]:
         """picture : (height, width, 3) uint8 RGB."""
+        ...
+
+    def following(self) -> Following:
+        """A follower of one's own, at its start."""
         ...
 
 
@@ -98,6 +116,9 @@ class MediapipeLandmarks:
     def find(self, picture: Array) -> list[Face]:
         faces = [face for box in self._boxes(picture) if (face := self.mesh_at(picture, *box)) is not None]
         return _distinct(sorted(faces, key=lambda face: -face.box[2] * face.box[3]))
+
+    def following(self) -> "MediapipeFollowing":
+        return MediapipeFollowing()
 
     @staticmethod
     def following_mesh() -> Any:
@@ -143,6 +164,23 @@ class MediapipeLandmarks:
     def _ask(model: Any, picture: Array) -> Any:
         with _quiet():  # protobuf warns of a call that mediapipe makes
             return model.process(np.ascontiguousarray(picture))
+
+
+class MediapipeFollowing:
+    """The attention mesh in its tracking mode: it looks where the face was in the picture before."""
+
+    def __init__(self) -> None:
+        self._mesh = MediapipeLandmarks.following_mesh()
+
+    def at(self, picture: Array) -> Array | None:
+        answer = MediapipeLandmarks._ask(self._mesh, picture)
+        if not answer.multi_face_landmarks:
+            return None
+        found = answer.multi_face_landmarks[0].landmark
+        return np.array([(p.x, p.y, p.z) for p in found], np.float32) * picture.shape[1]
+
+    def restart(self) -> None:
+        self._mesh.reset()
 
 
 class FaceTracker:

@@ -20,7 +20,6 @@ CLOSED_GAP = 0.012  # of the eye distance: below it the detector's gap is noise 
 _NOSE = (1, 2, 4, 98, 327, 168, 195, 48, 278)
 _EYES = (33, 133, 362, 263, 145, 374, 46, 276, 55, 285)
 _CHEEKS = (50, 280, 205, 425, 187, 411, 207, 427)
-_CHIN = (152, 148, 377, 176, 400, 18, 200, 199, 83, 313)
 
 
 @dataclass(frozen=True)
@@ -89,6 +88,15 @@ def find_lips(face: Face, frame: MouthFrame, luma: Array) -> Lips:
 
     luma : (height, width) uint8.
     """
+    lips = outlined(face, frame)
+    if lips.open:
+        return lips
+    seam = _darkest(luma, frame, lips.at, (lips.upper + lips.lower) / 2)
+    return Lips(lips.at, seam, seam, open=False)
+
+
+def outlined(face: Face, frame: MouthFrame) -> Lips:
+    """The lips' inner edges by the landmarks alone."""
     points = face.points[:, :2]
     at = np.linspace(-1.6, 1.6, 129)
     upper = _edge(points[list(lm.LIP_UPPER_INNER)], frame, at)
@@ -97,10 +105,8 @@ def find_lips(face: Face, frame: MouthFrame, luma: Array) -> Lips:
     middle, apart = (upper + lower) / 2, 1 - smoothstep(np.abs(at), 0.86, 1.0)
     upper, lower = middle + (upper - middle) * apart, middle + (lower - middle) * apart
     inside = np.abs(at) < 0.8
-    if float((lower - upper)[inside].mean()) >= CLOSED_GAP * frame.unit:
-        return Lips(at, upper, lower, open=True)
-    seam = _darkest(luma, frame, at, (upper + lower) / 2)
-    return Lips(at, seam, seam, open=False)
+    wide = float((lower - upper)[inside].mean()) >= CLOSED_GAP * frame.unit
+    return Lips(at, upper, lower, open=wide)
 
 
 def _edge(points: Array, frame: MouthFrame, at: Array) -> Array:
@@ -172,41 +178,63 @@ def mouth_fields(
     nodes = grid.nodes()
     places = nodes.reshape(-1, 2)
     layers = []
-    for upper in (True, False):
-        points, values = _Controls(face, frame, lips).layer(upper=upper)
-        spread = ThinPlate(points, places, stiffness=2e-4)(values)
+    for controls in mouth_controls(face, frame, lips):
+        values = controls.values.reshape(len(controls.points), -1)
+        spread = ThinPlate(controls.points, places, stiffness=2e-4)(values)
         layers.append(spread.reshape(*grid.shape, len(KINDS), 2).transpose(2, 0, 1, 3))
     above, below = layers
     # Beside the corners there is one skin: both layers move alike there.
     u, v = frame.local(nodes)
     beside = smoothstep(np.abs(u), 0.98, 1.25)[None, ..., None]
     mean = (above + below) / 2
-    fade = window(grid, shape, 0.12 * frame.unit) * _forget(frame, u, v)[..., None]
+    fade = window(grid, shape, 0.12 * frame.unit) * forget(frame, u, v)[..., None]
     both = [((1 - beside) * layer + beside * mean) * fade for layer in (above, below)]
     return MouthFields(*(np.ascontiguousarray(layer, np.float32) for layer in both))
 
 
-def _forget(frame: MouthFrame, u: Array, v: Array) -> Array:
-    """Mouth motion ends at the eyes and some way below the chin, whatever the splines do out there."""
+def forget(frame: MouthFrame, u: Array, v: Array) -> Array:
+    """1 around the mouth, falling to 0 at the eyes and some way below the chin, whatever the splines do there."""
     high = smoothstep(v / frame.unit, -0.75, -0.45)
     low = 1 - smoothstep(v / frame.unit, 0.95, 1.25)
     side = 1 - smoothstep(np.abs(u) * frame.half / frame.unit, 0.75, 1.0)
     return high * low * side
 
 
-class _Controls:
-    """Points that carry the splines, and what each of them does for each kind of motion."""
+@dataclass(frozen=True)
+class Controls:
+    """Points that carry the splines of one layer, and what each of them does for each kind of motion.
 
+    index : (n,) of the landmark that a point belongs to; points : (n, 2) pixels; beyond : (n, 2) pixels that it lies
+    away from its landmark, for points of the throat; values : (n, len(KINDS), 2) pixels a pixel of motion.
+    """
+
+    index: Array
+    points: Array
+    beyond: Array
+    values: Array
+
+    @property
+    def on(self) -> Array:
+        """(n,) bool: the points that belong to a landmark's own place."""
+        return ~self.beyond.any(axis=1)
+
+
+def mouth_controls(face: Face, frame: MouthFrame, lips: Lips) -> tuple[Controls, Controls]:
+    """Those of the layer above the seam, and those of the layer below."""
+    made = _Controls(face, frame, lips)
+    return made.layer(upper=True), made.layer(upper=False)
+
+
+class _Controls:
     def __init__(self, face: Face, frame: MouthFrame, lips: Lips) -> None:
         self._points = face.points[:, :2]
         self._frame, self._lips = frame, lips
-        self._rows: list[tuple[Array, Array]] = []
+        self._rows: list[tuple[int, Array, Array, Array]] = []
 
-    def layer(self, *, upper: bool) -> tuple[Array, Array]:
-        """Points (n, 2) and their displacements (n, len(KINDS) * 2), pixels a pixel of motion."""
+    def layer(self, *, upper: bool) -> Controls:
         self._rows = []
         for index in (*_NOSE, *_EYES):
-            self._add(self._points[index], {})
+            self._add(index, self._points[index], {})
         self._skin()
         self._corners()
         if upper:
@@ -214,12 +242,13 @@ class _Controls:
         else:
             self._lower_lip()
             self._chin()
-        points, values = zip(*self._rows, strict=True)
-        return np.array(points), np.array(values).reshape(len(points), -1)
+        return Controls(*(np.array(column) for column in zip(*self._rows, strict=True)))
 
-    def _add(self, point: Array, motion: dict[str, Array]) -> None:
+    def _add(self, index: int, point: Array, motion: dict[str, Array], beyond: Array | None = None) -> None:
         zero = np.zeros(2)
-        self._rows.append((point, np.array([motion.get(kind, zero) for kind in KINDS])))
+        beyond = zero if beyond is None else beyond
+        motions = np.array([motion.get(kind, zero) for kind in KINDS])
+        self._rows.append((index, point + beyond, beyond, motions))
 
     def _skin(self) -> None:
         """Cheeks and the jaw's outline, which follow the chin less and less towards the ears."""
@@ -229,6 +258,7 @@ class _Controls:
             side = float(np.sign(u))
             low = float(smoothstep(np.array(v / frame.unit), -0.35, 0.25))
             self._add(
+                index,
                 self._points[index],
                 {
                     "jaw": 0.22 * low * frame.drop - 0.05 * low * side * frame.across,
@@ -241,14 +271,14 @@ class _Controls:
             _, v = frame.local(self._points[index])
             low = float(smoothstep(np.array(v / frame.unit), -0.25, 0.75))
             self._add(
+                index,
                 self._points[index],
                 {"jaw": 0.75 * low * frame.drop, "close": 0.6 * low * self._closing()[1] * frame.drop},
             )
             if v > 0.3 * frame.unit:  # the throat below follows a little, then not at all
                 for beyond, share in ((0.28, 0.3), (0.6, 0.0)):
-                    self._add(
-                        self._points[index] + beyond * frame.unit * frame.drop, {"jaw": share * frame.drop}
-                    )
+                    away = beyond * frame.unit * frame.drop
+                    self._add(index, self._points[index], {"jaw": share * frame.drop}, away)
 
     def _closing(self) -> tuple[float, float]:
         """How far the middle of the upper and of the lower lip move to shut the source's mouth, pixels."""
@@ -263,6 +293,7 @@ class _Controls:
         frame = self._frame
         for index, side in ((61, -1), (291, 1), (78, -1), (308, 1)):
             self._add(
+                index,
                 self._points[index],
                 {
                     "jaw": 0.24 * frame.drop - self._narrowing() * side * frame.across,
@@ -279,6 +310,7 @@ class _Controls:
             point = self._on(self._points[index], lips.upper)
             shut = 0.4 * self._gap(point) * frame.down
             self._add(
+                index,
                 point,
                 {
                     "jaw": 0.24 * (1 - arch) * frame.drop - self._narrowing() * u * frame.across,
@@ -292,6 +324,7 @@ class _Controls:
             u, bow, arch = _along(k, _OUTER)
             shut = 0.36 * self._gap(self._points[index]) * frame.down
             self._add(
+                index,
                 self._points[index],
                 {
                     "jaw": 0.20 * (1 - arch) * frame.drop - 0.9 * self._narrowing() * u * frame.across,
@@ -310,6 +343,7 @@ class _Controls:
             point = self._on(self._points[index], lips.lower)
             shut = -0.6 * self._gap(point) * frame.down
             self._add(
+                index,
                 point,
                 {
                     "jaw": (0.24 + 0.76 * arch) * frame.drop - self._narrowing() * u * frame.across,
@@ -323,6 +357,7 @@ class _Controls:
             u, bow, arch = _along(k, _OUTER)
             shut = -0.54 * self._gap(self._points[index]) * frame.down
             self._add(
+                index,
                 self._points[index],
                 {
                     "jaw": (0.24 + 0.74 * arch) * frame.drop - 0.9 * self._narrowing() * u * frame.across,
@@ -337,10 +372,11 @@ class _Controls:
 
     def _chin(self) -> None:
         frame = self._frame
-        for index in _CHIN:
+        for index in lm.CHIN:
             if index in lm.JAW:
                 continue
             self._add(
+                index,
                 self._points[index],
                 {
                     "jaw": 0.88 * frame.drop,

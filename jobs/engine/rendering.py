@@ -6,9 +6,14 @@ from jobs.engine.image import ImageRender
 from jobs.engine.landmarks import LandmarkSource, MediapipeLandmarks
 from jobs.engine.pair import PairRender
 from jobs.engine.phones import PhoneProbabilities
+from jobs.engine.video import VideoRender
 from jobs.engine.work import Work
 
-MODELS: dict[str, type[Work]] = {"lipsync-image": ImageRender, "lipsync-image-multi": PairRender}
+MODELS: dict[str, type[Work]] = {
+    "lipsync-image": ImageRender,
+    "lipsync-image-multi": PairRender,
+    "lipsync-video": VideoRender,
+}
 
 
 def render(

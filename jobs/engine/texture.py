@@ -81,3 +81,14 @@ def remap(plane: Array, at: Array) -> Array:
 def _positions(width: int, height: int) -> Array:
     y, x = np.mgrid[0:height, 0:width].astype(np.float32)
     return np.stack([x, y], axis=-1)
+
+
+def to_rgb(planes: Planes) -> Array:
+    """(height, width, 3) uint8 RGB of a frame in BT.709, limited range."""
+    height, width = planes.shape
+    chroma = cv2.resize(np.dstack([planes.u, planes.v]), (width, height), interpolation=cv2.INTER_LINEAR)
+    luma = (planes.y.astype(np.float32) - 16) * (255 / 219)
+    u, v = (chroma[..., k].astype(np.float32) - 128 for k in (0, 1))
+    # Rec. ITU-R BT.709-6 solved for R, G and B.
+    rgb = np.dstack([luma + 1.7927 * v, luma - 0.2132 * u - 0.5329 * v, luma + 2.1124 * u])
+    return np.clip(np.rint(rgb), 0, 255).astype(np.uint8)

@@ -111,6 +111,29 @@ class ThinPlate:
         return self._weights @ values
 
 
+def spread(points: Array, values: Array, places: Array, *, stiffness: float = 2e-4) -> Array:
+    """`ThinPlate` for one set of values, in single precision: what a frame can afford.
+
+    points : (n, 2), places : (m, 2), pixels; values : (n, k). Returns (m, k) float32.
+    """
+    n, middle = len(points), points.mean(axis=0)
+    scale = np.abs(points - middle).mean()
+    points = (points - middle) / scale
+    system = np.zeros((n + 3, n + 3))
+    system[:n, :n] = _kernel(points, points) + stiffness * np.eye(n)
+    system[:n, n] = system[n, :n] = 1
+    system[:n, n + 1 :] = points
+    system[n + 1 :, :n] = points.T
+    weights = np.linalg.solve(system, np.concatenate([values, np.zeros((3, values.shape[1]))]))
+    weights = weights.astype(np.float32)
+    places = ((places - middle) / scale).astype(np.float32)
+    points = points.astype(np.float32)
+    # |a - b|^2 as a matrix product: differences of a thousand places and seventy points take longer.
+    square = (places**2).sum(axis=1)[:, None] + (points**2).sum(axis=1) - 2 * (places @ points.T)
+    square = np.maximum(square, np.float32(1e-9))
+    return (square * np.log(square)) @ weights[:n] + weights[n] + places @ weights[n + 1 :]
+
+
 def _kernel(a: Array, b: Array) -> Array:
     square = ((a[:, None] - b[None]) ** 2).sum(axis=2)
     return square * np.log(np.maximum(square, 1e-12))

@@ -1,0 +1,278 @@
+"""Drawing another speech into the mouth of a frame.
+
+For every point that carries the motion it is known where it lies in the frame and where it shall lie: at the
+face's rest, moved by what is said. Thin-plate splines (`warp.py`) spread the difference over a coarse grid
+around mouth and jaw, already as the way to look back: the source's own speech goes and the new one comes in one
+displacement. The lips are two layers, over an interior that lies in the face's axes.
+"""
+
+import cv2
+import numpy as np
+
+from jobs.engine import landmarks as lm
+from jobs.engine.arrays import Array, smoothstep
+from jobs.engine.compose import WIDEST, Style
+from jobs.engine.interior import Interior, light_on, made_up
+from jobs.engine.landmarks import Face
+from jobs.engine.mouth import KINDS, Controls, Lips, MouthFrame, forget, outlined
+from jobs.engine.picture import Planes
+from jobs.engine.speaker import OPENED, Pose, Speaker
+from jobs.engine.steady import Steady
+from jobs.engine.texture import to_rgb
+from jobs.engine.visemes import MouthTrack
+from jobs.engine.warp import Box, Grid, fine, fine_part, spread, window
+
+COLUMNS = 32
+OVERLAP = 0.010  # eye distances at a lip's edge that are left out where the source's mouth is open
+BLENDED = 0.3  # of a weight: below it the picture is blended with the source as well as less moved
+
+
+class Dubber:
+    """Draws the frames of a clip in order. mask : (height, width) uint8, 255 moves."""
+
+    def __init__(self, style: Style, mask: Array | None = None) -> None:
+        self._style, self._mask = style, mask
+        self._inside: tuple[Speaker, _Inside] | None = None
+
+    def draw(self, planes: Planes, steady: Steady, track: MouthTrack, k: int) -> None:
+        """Draw row k of the track into a frame. steady.weight > 0."""
+        speaker = steady.speaker
+        if self._inside is None or self._inside[0] is not speaker:
+            self._inside = speaker, _Inside(speaker, steady, planes)
+        amounts = _amounts(track, k, speaker.frame, self._style)
+        layers, mouth = _moved(steady, amounts)
+        frame = MouthFrame.of(mouth)
+        picture = _Picture(planes, frame, outlined(mouth, frame), layers)
+        jaw = float(amounts[KINDS.index("jaw")] + 0.6 * amounts[KINDS.index("lower")])
+        picture.paint(self._inside[1], steady, jaw)
+        picture.put(planes, steady.weight, self._mask)
+
+
+def _amounts(track: MouthTrack, k: int, frame: MouthFrame, style: Style) -> Array:
+    """Pixels of each kind of motion, in the face's axes."""
+    unit, breadth = frame.unit, frame.half / frame.unit
+    opening = float(track.opening[k])
+    gap = opening * WIDEST * unit * style.mouth
+    parted = min(1.0, opening / 0.06)  # the upper lip rises only off a mouth that is not shut
+    width, tuck = float(track.width[k]), float(track.tuck[k])
+    narrow = float(np.clip(0.75 * (breadth - 0.18), 0.045, 0.11))
+    values = {
+        "close": 0.0,
+        "jaw": OPENED["jaw"] * gap,
+        "lower": OPENED["lower"] * gap - 0.010 * unit * tuck * parted,
+        "upper": OPENED["upper"] * gap + (0.009 * float(track.upper[k]) + 0.010 * tuck) * unit * parted,
+        "width": (0.030 if width > 0 else narrow) * width * unit,
+        "pout": (0.022 * float(track.rounding[k]) - 0.012 * float(track.press[k])) * unit,
+        "roll": 0.014 * tuck * unit,
+        "smile": (style.smile - float(np.clip(0.7 * (breadth - 0.275), 0.0, 0.04))) * unit,
+    }
+    return np.array([values[kind] for kind in KINDS])
+
+
+def _moved(steady: Steady, amounts: Array) -> tuple[list[tuple[Array, Array]], Face]:
+    """For each layer where its points shall lie and from where they come, (n, 2) pixels each; and the mouth as it
+    shall be."""
+    speaker, pose = steady.speaker, steady.pose
+    own = pose.into(steady.points)
+    held = speaker.held[:, None]
+    away = (held * steady.rest + (1 - held) * speaker.shut(own) - own) * steady.weight
+    target = steady.points.copy()
+    unit = pose.scale * speaker.frame.unit
+    sources = _inset(steady.points, unit)
+    layers = []
+    for controls in speaker.layers:
+        moves = away[controls.index] * _share(controls)
+        moves[:, :2] += steady.weight * np.tensordot(controls.values, amounts, axes=(1, 0))
+        beyond = pose.scale * controls.beyond @ pose.turn[:2, :2].T
+        shift = pose.scale * moves @ pose.turn[:2].T
+        at = steady.points[controls.index, :2] + shift + beyond
+        target[controls.index[controls.on], :2] = at[controls.on]
+        layers.append((at, sources[controls.index, :2] + beyond))
+    return layers, Face.of(target)
+
+
+def _share(controls: Controls) -> Array:
+    """(n, 1): how far a point follows its landmark back to rest; the throat's less than the chin above them."""
+    jaw = np.hypot(*controls.values[:, KINDS.index("jaw")].T)
+    return np.where(controls.on, 1.0, jaw / 0.75)[:, None]
+
+
+def _inset(points: Array, unit: float) -> Array:
+    """The landmarks with the lips' inner edges moved into the lips where they are apart, so that no line of the
+    source's teeth or dark is drawn with them."""
+    points = points.copy()
+    upper, lower = list(lm.LIP_UPPER_INNER[1:-1]), list(lm.LIP_LOWER_INNER[1:-1])
+    gap = points[lower, :2] - points[upper, :2]
+    size = np.hypot(*gap.T)[:, None]
+    into = np.minimum(OVERLAP * unit, 0.3 * size) * gap / np.maximum(size, 1e-6)
+    points[upper, :2] -= into
+    points[lower, :2] += into
+    return points
+
+
+class _Inside:
+    """What shows between the lips, made once a track in the face's axes."""
+
+    def __init__(self, speaker: Speaker, steady: Steady, planes: Planes) -> None:
+        frame = speaker.frame
+        width, height = (int(np.ceil(size)) // 2 * 2 + 2 for size in (2.9 * frame.half, 0.55 * frame.unit))
+        x, y = frame.centre[0] - width / 2, frame.centre[1] - 0.2 * frame.unit
+        self._box = Box(int(np.floor(x)) // 2 * 2, int(np.floor(y)) // 2 * 2, width, height)
+        light = light_on(Face.of(steady.points), to_rgb(planes))
+        face = Face.of(speaker.shut(speaker.points))
+        self._maps: Interior = made_up(frame, outlined(face, frame), light, self._box)
+        self._centre, self._drop = frame.centre, frame.drop
+        self._depth = float(speaker.points[[78, 308, 13, 14], 2].mean())
+
+    def shown(self, pose: Pose, rest: Array, jaw: float, box: Box) -> tuple[Array, Array]:
+        """Luma and chroma over a box of the frame. jaw : pixels, in the face's axes, that the lower teeth went."""
+        shift = rest[[78, 308], :2].mean(axis=0) - self._centre
+        maps = self._maps
+        plane = pose.plane(self._depth)
+        skull, lower = self._onto(plane, shift, box), self._onto(plane, shift + jaw * self._drop, box)
+        luma = _under(maps.jaw_luma, lower, maps.skull_luma, skull, (box.width, box.height))
+        half = (box.width // 2, box.height // 2)
+        chroma = _under(maps.jaw_chroma, _halved(lower), maps.skull_chroma, _halved(skull), half)
+        return luma, chroma
+
+    def _onto(self, plane: Array, shift: Array, box: Box) -> Array:
+        """(2, 3): from pixels of the maps to those of the box."""
+        matrix = plane.copy()
+        corner = np.array([self._box.x, self._box.y]) + shift
+        matrix[:, 2] += plane[:, :2] @ corner - (box.x, box.y)
+        return matrix
+
+
+def _under(jaw_map: Array, jaw: Array, skull_map: Array, skull: Array, size: tuple[int, int]) -> Array:
+    under = cv2.warpAffine(jaw_map, jaw, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    over = cv2.warpAffine(skull_map, skull, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    colour, alpha = over[..., :-1], over[..., -1:]
+    if under.ndim == 2:
+        colour, alpha = colour[..., 0], alpha[..., 0]
+    return under + alpha * (colour - under)
+
+
+def _halved(matrix: Array) -> Array:
+    """The same way between planes of half the size, whose pixels' middles lie between those of the whole."""
+    half = matrix.copy()
+    half[:, 2] = (matrix[:, :2].sum(axis=1) / 2 + matrix[:, 2] - 0.5) / 2
+    return half
+
+
+class _Picture:
+    """The part of one frame that is drawn anew."""
+
+    def __init__(
+        self, planes: Planes, frame: MouthFrame, lips: Lips, layers: list[tuple[Array, Array]]
+    ) -> None:
+        self._planes, self._frame, self._lips = planes, frame, lips
+        self._grid = grid = _grid(frame, planes.shape)
+        nodes = grid.nodes()
+        u, v = frame.local(nodes)
+        places = nodes.reshape(-1, 2)
+        both = [spread(at, source - at, places).reshape(*grid.shape, 2) for at, source in layers]
+        beside = smoothstep(np.abs(u), 0.98, 1.25)[..., None]
+        mean = (both[0] + both[1]) / 2
+        fade = window(grid, planes.shape, 0.12 * frame.unit) * forget(frame, u, v)[..., None]
+        self._layers = [
+            np.ascontiguousarray(((1 - beside) * one + beside * mean) * fade, np.float32) for one in both
+        ]
+        under = lips.below_upper(u, v) > 0
+        self._back = np.where(under[..., None], self._layers[1], self._layers[0])
+        box = grid.box
+        at = fine(self._back, grid.step) + _positions(box)
+        self._luma = _look(planes.y, at)
+        half = fine(0.5 * self._back, grid.step // 2) + _positions(box.half)
+        self._chroma = np.dstack([_look(plane, half, cv2.INTER_LINEAR) for plane in (planes.u, planes.v)])
+
+    def paint(self, inside: _Inside, steady: Steady, jaw: float) -> None:
+        """Lips and what lies between them, where the two layers part."""
+        frame, grid, planes = self._frame, self._grid, self._planes
+        cells = _mouth_cells(frame, grid)
+        box = grid.box_of(cells)
+        shares, depth = self._shares(box)
+        where = _positions(box)
+        luma = [_look(planes.y, fine_part(one, cells, grid.step) + where) for one in self._layers]
+        deep, tint = inside.shown(steady.pose, steady.rest, jaw, box)
+        shade = 0.62 + 0.38 * smoothstep(depth, 0.0, 0.05 * frame.unit)
+        luma.append(16 + (deep - 16) * shade)
+        where = _positions(box.half)
+        chroma = []
+        for one in self._layers:
+            at = fine_part(0.5 * one, cells, grid.step // 2) + where
+            chroma.append(np.dstack([_look(plane, at, cv2.INTER_LINEAR) for plane in (planes.u, planes.v)]))
+        chroma.append(tint)
+        half = [
+            cv2.resize(s, (box.width // 2, box.height // 2), interpolation=cv2.INTER_AREA) for s in shares
+        ]
+        y, x = box.y - grid.box.y, box.x - grid.box.x
+        self._luma[y : y + box.height, x : x + box.width] = _blend(luma, shares)
+        y, x = y // 2, x // 2
+        self._chroma[y : y + box.height // 2, x : x + box.width // 2] = _blend(
+            chroma, [share[..., None] for share in half]
+        )
+
+    def put(self, planes: Planes, weight: float, mask: Array | None) -> None:
+        """Lay it into the frame: blended near a weight of 0, and by the mask."""
+        box, half = self._grid.box, self._grid.box.half
+        share = float(smoothstep(np.array(weight), 0.0, BLENDED))
+        whole = None if mask is None else mask[box.slices]
+        u, v = self._chroma[..., 0], self._chroma[..., 1]
+        for plane, new, part in ((planes.y, self._luma, box), (planes.u, u, half), (planes.v, v, half)):
+            moves = np.full((part.height, part.width), share, np.float32)
+            if whole is not None:
+                small = cv2.resize(whole, (part.width, part.height), interpolation=cv2.INTER_AREA)
+                moves *= small.astype(np.float32) / 255
+            if weight < 1 or whole is not None:
+                old = plane[part.slices]
+                new = cv2.blendLinear(np.ascontiguousarray(new), np.ascontiguousarray(old), moves, 1 - moves)
+            plane[part.slices] = new
+
+    def _shares(self, box: Box) -> tuple[list[Array], Array]:
+        """How much each pixel shows of the upper lip, the lower and what is between; and its depth below the
+        upper lip's edge, pixels."""
+        u, v = self._frame.local(_positions(box))
+        soft = max(1.0, 0.014 * self._frame.unit)  # lips fade into the mouth over about a pixel at 480p
+        depth = self._lips.below_upper(u, v)
+        above = np.clip(0.5 - depth / soft, 0, 1)
+        below = np.minimum(np.clip(0.5 + self._lips.below_lower(u, v) / soft, 0, 1), 1 - above)
+        between = (1 - above - below) * (1 - smoothstep(np.abs(u), 0.93, 1.0))
+        return [s.astype(np.float32) for s in (above, 1 - above - between, between)], depth
+
+
+def _grid(frame: MouthFrame, shape: tuple[int, int]) -> Grid:
+    """Over mouth, jaw and some of the throat."""
+    corners = [
+        frame.centre + frame.unit * (side * frame.across + low * frame.down)
+        for side in (-0.98, 0.98)
+        for low in (-0.72, 1.22)
+    ]
+    return Grid.over(np.min(corners, axis=0), np.max(corners, axis=0), shape, COLUMNS)
+
+
+def _mouth_cells(frame: MouthFrame, grid: Grid) -> tuple[int, int, int, int]:
+    """The cells that hold the mouth as it is drawn, however wide it opens."""
+    corners = [
+        frame.centre + across * frame.half * frame.across + down * frame.unit * frame.down
+        for across in (-1.4, 1.4)
+        for down in (-0.2, 0.2)
+    ]
+    return grid.cells(np.min(corners, axis=0) - grid.step, np.max(corners, axis=0) + grid.step)
+
+
+def _positions(box: Box) -> Array:
+    """(height, width, 2) float32: x and y of every pixel of a box."""
+    x = np.arange(box.x, box.x + box.width, dtype=np.float32)
+    y = np.arange(box.y, box.y + box.height, dtype=np.float32)
+    at = np.empty((box.height, box.width, 2), np.float32)
+    at[..., 0], at[..., 1] = x, y[:, None]
+    return at
+
+
+def _look(plane: Array, at: Array, how: int = cv2.INTER_CUBIC) -> Array:
+    return cv2.remap(plane, at, None, how, borderMode=cv2.BORDER_REPLICATE)  # type: ignore[call-overload]
+
+
+def _blend(layers: list[Array], shares: list[Array]) -> Array:
+    total = sum(layer * share for layer, share in zip(layers, shares, strict=True))
+    return np.rint(np.clip(total, 0, 255)).astype(np.uint8)
