@@ -1,4 +1,4 @@
-"""The table of the state machine, and what its verbs are told. jobs/lifecycle.py carries them out."""
+"""The table of the state machine, and what its verbs are told. jobs/lifecycle carries them out."""
 
 import uuid
 from dataclasses import dataclass
