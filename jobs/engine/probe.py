@@ -31,9 +31,9 @@ class Probe:
     format: str  # png, jpeg, webp, wav, mp3, mp4, mov, aac, flac, ogg, webm or mkv
     bytes: int
     seconds: float | None = None  # of audio and video
-    width: int | None = None  # pixels as shown, of pictures and video
+    width: int | None = None  # square pixels as shown, of pictures and video
     height: int | None = None
-    fps: float | None = None  # of video
+    fps: float | None = None  # of video, the mean
     channels: int | None = None  # of sound, 0 for a video without
 
 
@@ -123,44 +123,25 @@ def _listen(path: Path, limits: Limits) -> dict[str, Any]:
 
 
 def _look_at_video(path: Path, limits: Limits) -> dict[str, Any]:
-    from jobs.engine.sources import open_container, video_frames
+    from jobs.engine.sources import moving, open_container, video_frames
+    from jobs.engine.timeline import read_timeline
+    from jobs.engine.upright import pixel_aspect, shown_size, turn_of
 
     with open_container(path, kind="video", limits=limits) as container:
         frame = next(video_frames(container, limits=limits))
-        width, height = frame.width, frame.height
-        if frame.rotation % 180:
-            width, height = height, width
+        width, height = shown_size(frame, pixel_aspect(moving(container)[0]), turn_of(frame))
         sound = container.streams.audio
         channels = sound[0].codec_context.channels if sound and sound[0].codec_context else 0
     # From the start again, this time without decoding: the clock of the packets is enough.
     with open_container(path, kind="video", limits=limits) as container:
-        seconds, fps = _clock(container, limits)
-    return {"seconds": seconds, "fps": fps, "width": width, "height": height, "channels": channels}
-
-
-def _clock(container: Any, limits: Limits) -> tuple[float, float]:
-    """Length in seconds and mean frames a second of the first moving stream, from its packets alone."""
-    import av
-
-    from jobs.engine.sources import moving, too_long, unreadable
-
-    stream = moving(container)[0]
-    first, last, count = float("inf"), float("-inf"), 0
-    try:
-        for packet in container.demux(stream):
-            if packet.pts is None or not packet.size:
-                continue
-            count += 1
-            shown = float(packet.pts * packet.time_base)
-            first = min(first, shown)
-            last = max(last, shown + float((packet.duration or 0) * packet.time_base))
-            if last - first > limits.seconds or count > limits.seconds * limits.fps:
-                raise too_long("video", limits)
-    except av.FFmpegError as error:
-        raise unreadable("video") from error
-    if not last > first:
-        raise unreadable("video")
-    return last - first, count / (last - first)
+        timeline = read_timeline(container, limits=limits)
+    return {
+        "seconds": timeline.seconds,
+        "fps": timeline.average,
+        "width": width,
+        "height": height,
+        "channels": channels,
+    }
 
 
 if __name__ == "__main__":

@@ -301,13 +301,6 @@ def _check_video(stream: Any, limits: Limits) -> None:
             f"The video has {context.width} x {context.height} pixels; at most {limits.side} on a side can "
             "be taken. Export it smaller.",
         )
-    rate = stream.average_rate
-    if rate is not None and rate > limits.fps:
-        raise InputError(
-            "too_large",
-            f"The video has {float(rate):.0f} frames a second; at most {limits.fps:g} can be taken. "
-            "Export it at 30.",
-        )
     context.options = {"max_pixels": str(limits.side**2)}
     context.thread_count = (
         1  # how a decoder mends damage may depend on it, and a seed promises the same frames

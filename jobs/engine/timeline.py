@@ -9,14 +9,24 @@ import av
 import numpy as np
 
 from jobs.engine.arrays import Array
+from jobs.engine.errors import InputError
 from jobs.engine.limits import DEFAULT, Limits
 from jobs.engine.sources import moving, too_long, unreadable
 
 SLOWEST, FASTEST = 23.9, 60.1  # frames a second: below it a mouth stutters, beyond it nobody sees more
-COMMON = tuple(
-    Fraction(rate)
-    for rate in (Fraction(24000, 1001), 24, 25, Fraction(30000, 1001), 30, 48, 50, Fraction(60000, 1001), 60)
+NTSC = Fraction(1000, 1001)
+COMMON = (
+    24 * NTSC,
+    Fraction(24),
+    Fraction(25),
+    30 * NTSC,
+    Fraction(30),
+    Fraction(48),
+    Fraction(50),
+    60 * NTSC,
+    Fraction(60),
 )
+UNEVEN = (24, 25, 30, 50, 60)  # frames a second, for videos without a rate of their own
 REWIND = 2.0  # seconds: a clock that falls back by more was set anew; by less, frames are out of order
 REGULAR = 0.9  # share of equal gaps from which on a rate counts as constant
 SNAP = 0.0004  # of a rate: 30 and 30000/1001 are 0.001 apart
@@ -71,7 +81,18 @@ def read_timeline(container: Any, *, limits: Limits = DEFAULT) -> Timeline:
     seconds = float(starts[-1] - starts[0]) + (last if last > 0 else usual)
     if seconds > limits.seconds:
         raise too_long("video", limits)
-    return Timeline(seconds, starts.size / seconds, constant_rate(gaps, usual))
+    # Not by the header: what browsers record says 1000 frames a second there, the unit of its clock.
+    average = (starts.size - 1) / float(starts[-1] - starts[0]) if gaps.size else 1 / seconds
+    if average > limits.fps * 1.01 and starts.size > 2:
+        raise _too_fast(average, limits)
+    return Timeline(seconds, average, constant_rate(gaps, usual))
+
+
+def _too_fast(rate: float, limits: Limits) -> InputError:
+    return InputError(
+        "too_large",
+        f"The video has {rate:.0f} frames a second; at most {limits.fps:g} can be taken. Export it at 30.",
+    )
 
 
 def _starts(container: Any, limits: Limits) -> tuple[Array, float]:
@@ -106,7 +127,7 @@ def constant_rate(gaps: Array, usual: float) -> Fraction:
     regular = gaps[np.abs(gaps - usual) <= 0.1 * usual + 0.0011]  # many files count in milliseconds
     if gaps.size and regular.size < REGULAR * gaps.size:
         mean = gaps.size / float(gaps.sum())
-        return min(COMMON, key=lambda rate: abs(float(rate) - max(mean, 1 / usual)))
+        return min(map(Fraction, UNEVEN), key=lambda rate: abs(float(rate) - max(mean, 1 / usual)))
     rate = regular.size / float(regular.sum()) if regular.size else 1 / usual
     rate = min(max(rate, 1e-3), 1e6)
     if rate < SLOWEST:

@@ -1,5 +1,6 @@
 """Small media files, written by the encoders themselves, for tests of reading them."""
 
+from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -60,3 +61,60 @@ def _encode_tone(output, stream, seconds: float, rate: int) -> None:
         for converted in resampler.resample(frame):
             output.mux(stream.encode(converted))
     output.mux(stream.encode())
+
+
+def numbered(number: int, *, width: int = 64, height: int = 48) -> np.ndarray:
+    """A frame that shows a number below 256 as eight bars, dark or bright: (height * 3 / 2, width) uint8."""
+    bars = np.where(np.unpackbits(np.uint8([number])), 200, 50).repeat(width // 8)
+    packed = np.full((height * 3 // 2, width), 128, np.uint8)
+    packed[:height] = np.pad(bars, (0, width - bars.size), mode="edge")
+    return packed
+
+
+def number_in(luma: np.ndarray) -> int:
+    """The number that a frame shows, whatever size it has come to."""
+    middles = (np.arange(8) + 0.5) * luma.shape[1] / 8
+    return int(np.packbits(luma[luma.shape[0] // 2, middles.astype(int)] > 125)[0])
+
+
+def write_clip(
+    path: Path,
+    pictures: Iterable[np.ndarray],
+    *,
+    container: str = "mp4",
+    codec: str = "libx264",
+    pix_fmt: str = "yuv420p",
+    stored: str = "yuv420p",
+    rate: Fraction | int = 25,
+    times: Sequence[float] | None = None,
+    turn: tuple[int, bool, bool] | None = None,
+    aspect: Fraction | None = None,
+    tags: Mapping[str, int] | None = None,
+    options: Mapping[str, str] | None = None,
+) -> Path:
+    """Frames as they are given, arrays in the layout `pix_fmt`, in a file that stores `stored`.
+
+    times : of each frame in seconds, by the rate where they are not given. turn : degrees counter-clockwise, and
+    whether it is then mirrored across and down. aspect : of a pixel. tags : colours, by numbers of H.273.
+    """
+    base = Fraction(1, 90_000)
+    with av.open(path, "w", format=container) as output:
+        stream = output.add_stream(codec, rate=rate, options=dict(options or {}))
+        stream.pix_fmt, stream.time_base, stream.codec_context.time_base = stored, base, base
+        if turn:
+            stream.set_display_rotation(*turn)
+        if aspect:
+            stream.codec_context.sample_aspect_ratio = aspect
+        for name, value in (tags or {}).items():
+            setattr(stream.codec_context, name, value)
+        for index, picture in enumerate(pictures):
+            frame = av.VideoFrame.from_ndarray(picture, format=pix_fmt)
+            if index == 0:
+                stream.width, stream.height = frame.width, frame.height
+            for name, value in (tags or {}).items():
+                setattr(frame, name, value)
+            seconds = times[index] if times is not None else index / Fraction(rate)
+            frame.pts, frame.time_base = round(seconds / base), base
+            output.mux(stream.encode(frame))
+        output.mux(stream.encode())
+    return path

@@ -169,7 +169,6 @@ def test_a_truncated_video_is_unreadable(tmp_path):
     [
         (Limits(bytes=1000), "too_large"),
         (Limits(side=63), "too_large"),
-        (Limits(fps=24), "too_large"),
         (Limits(streams=1), "too_large"),
         (Limits(seconds=0.9), "too_long"),
     ],
