@@ -10,7 +10,7 @@ import numpy as np
 from jobs.engine.arrays import Array
 from jobs.engine.matrices import LUMA, rgb_to_ycc
 from jobs.engine.picture import Planes
-from jobs.engine.tonemap import WIDE, tone_mapped
+from jobs.engine.tonemap import HLG, PQ, WIDE, tone_mapped
 
 BT601, BT709 = 6, 1
 FULL = 2  # AVCOL_RANGE_JPEG
@@ -31,7 +31,8 @@ class Colours:
     @property
     def wide(self) -> bool:
         """Whether the colours are those of BT.2020, of standard or high dynamic range."""
-        return not self.rgb and (self.primaries == WIDE or self.matrix in (9, 10))
+        said = self.primaries == WIDE or self.transfer in (PQ, HLG)
+        return not self.rgb and (said or (self.matrix in (9, 10) and self.primaries != BT709))
 
     def to_709(self, planes: Planes) -> Planes:
         """planes : 8 bit of these colours, or 10 bit (uint16) when they are wide. Changes nothing in place."""

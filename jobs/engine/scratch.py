@@ -14,8 +14,8 @@ from jobs.engine.arrays import Array
 from jobs.engine.picture import Planes
 
 GROUP = 12  # pictures that are coded, and decoded, together
-FILE_BYTES = 64 * 1024**2
 MOST_BYTES = 512 * 1024**2
+FILES = 8  # over which they are spread: one at a time is given up
 
 
 @dataclass(frozen=True)
@@ -28,16 +28,16 @@ class _Group:
 class Scratch:
     """Pictures in their order, coded without loss, in files without names that vanish with the process.
 
-    When they pass `most` bytes the oldest go. Pictures are numbered from 0; `first` is the oldest one there.
-
-    Lossless H.264 of the fastest preset: a fifth of the raw planes' size for real video.
+    When they pass `most` bytes the oldest go, about an eighth at a time. Pictures are numbered from 0;
+    `first` is the oldest one there. Lossless H.264 of the fastest preset takes about a sixth of the planes' size
+    for real video.
     """
 
     def __init__(self, folder: Path | None, *, most: int = MOST_BYTES) -> None:
         self._folder, self._most = folder, most
         self._files: deque[IO[bytes]] = deque()
         self._groups: deque[_Group] = deque()
-        self._dropped_files = self._dropped_groups = self._bytes = 0
+        self._dropped_files = self._dropped_groups = self.bytes = 0
         self._encoder: Any = None
         self._decoder: Any = av.CodecContext.create("h264", "r")
         self._decoder.thread_count = 1
@@ -59,13 +59,15 @@ class Scratch:
             self._begin_group()
         self._files[-1].write(data)
         self._groups[-1].sizes.append(len(data))
-        self._bytes += len(data)
+        if self._decoded[0] == self.count // GROUP:
+            self._decoded = (-1, [])  # it was looked at before it was whole
+        self.bytes += len(data)
         self.count += 1
 
     def _begin_group(self) -> None:
-        if not self._files or self._files[-1].tell() >= FILE_BYTES:
+        if not self._files or self._files[-1].tell() >= self._most // FILES:
             self._files.append(tempfile.TemporaryFile(dir=self._folder))  # noqa: SIM115 - closed by `close`
-        while self._bytes > self._most and len(self._files) > 1:
+        while self.bytes > self._most and len(self._files) > 1:
             self._drop_oldest()
         last = self._dropped_files + len(self._files) - 1
         self._groups.append(_Group(last, self._files[-1].tell(), []))
@@ -73,7 +75,7 @@ class Scratch:
     def _drop_oldest(self) -> None:
         self._files.popleft().close()
         while self._groups and self._groups[0].file == self._dropped_files:
-            self._bytes -= sum(self._groups.popleft().sizes)
+            self.bytes -= sum(self._groups.popleft().sizes)
             self._dropped_groups += 1
         self._dropped_files += 1
 

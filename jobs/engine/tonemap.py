@@ -28,32 +28,38 @@ _TO_709 = np.array(
 )
 _Y2020: Array = np.array([0.2627, 0.6780, 0.0593])
 
-# Nodes at which a table is worked out, and entries to which it is then interpolated: luma, and each chroma.
-_NODES = (65, 33)
-_LUMA_TABLE = (1024, 64)
-_CHROMA_TABLE = (64, 128)
+# Where the conversion is worked out, and the tables that are interpolated from that: entries for luma, for each chroma.
+_NODES = (129, 65)
+_LUMA_TABLE = (512, 128)
+_CHROMA_TABLE = (128, 128)
 
 
 def tone_mapped(planes: Planes, transfer: int, full: bool) -> Planes:
     """planes : Y'CbCr of BT.2020, uint16 of 10 bits. transfer : its number in ITU-T H.273.
 
-    Returns 8 bits of BT.709, limited range, within about a level of the exact result for even colours.
+    Returns 8 bits of BT.709, limited range. Grey is exact, colours like those of skin are within five levels, and
+    those at the edge of what BT.709 can show within about ten.
     """
     luma, blue, red = _tables(transfer if transfer in (PQ, HLG) else 0, full)
     height, width = planes.shape
     low = cv2.resize(planes.y, (width // 2, height // 2), interpolation=cv2.INTER_AREA)
-    u, v = (np.minimum(plane, 1023).astype(np.int32) for plane in (planes.u, planes.v))
-    chroma = ((np.minimum(low, 1023).astype(np.int32) >> 4 << 7 | u >> 3) << 7) | v >> 3
-    coarse = (u >> 4 << 6 | v >> 4).astype(np.float32)  # exact: they are far below 2 ** 24
-    at = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_NEAREST).astype(np.int32)
-    at += np.minimum(planes.y, 1023).astype(np.int32) << 12
-    return Planes(luma[at], blue[chroma], red[chroma])
+    colour = _entry(planes.u, 128) << 7 | _entry(planes.v, 128)
+    chroma = (_entry(low, 128) << 14) | colour
+    # As floats, which OpenCV can enlarge, they stay exact: they are far below 2 ** 24.
+    at = cv2.resize(colour.astype(np.float32), (width, height), interpolation=cv2.INTER_NEAREST)
+    return Planes(luma[at.astype(np.int32) | _entry(planes.y, 512) << 14], blue[chroma], red[chroma])
+
+
+def _entry(plane: Array, entries: int) -> Array:
+    """The entry that is nearest to each number of 10 bits: entry k stands for k * 1024 / entries, so grey has one."""
+    step = 1024 // entries
+    return np.minimum((plane + step // 2) // step, entries - 1).astype(np.int32)
 
 
 @lru_cache(maxsize=4)
 def _tables(transfer: int, full: bool) -> tuple[Array, Array, Array]:
     """Luma by (y, u, v) and the two chromas by (y, u, v), flat, uint8."""
-    luma, chroma = (np.linspace(0, 1023, count) for count in _NODES)
+    luma, chroma = (np.linspace(0, 1024, count) for count in _NODES)
     nodes = np.stack(np.meshgrid(luma, chroma, chroma, indexing="ij"), axis=-1)
     exact = to_709(nodes, transfer, full)
     return (
@@ -64,18 +70,17 @@ def _tables(transfer: int, full: bool) -> tuple[Array, Array, Array]:
 
 
 def _interpolated(values: Array, luma: int, chroma: int) -> Array:
-    """values : (65, 33, 33). Returns (luma * chroma * chroma,) uint8, for the middle of each entry."""
-    by_v = values @ _between(_NODES[1], chroma).T
+    """values : of the nodes. Returns (luma * chroma * chroma,) uint8."""
+    by_v = (values.astype(np.float32) @ _between(_NODES[1], chroma).T).astype(np.float32)
     by_u = _between(_NODES[1], chroma) @ by_v
     whole = _between(_NODES[0], luma) @ by_u.reshape(_NODES[0], -1)
     return np.clip(np.rint(whole), 0, 255).astype(np.uint8).reshape(-1)
 
 
 def _between(nodes: int, entries: int) -> Array:
-    """(entries, nodes) weights of linear interpolation, over the 1024 numbers of 10 bits."""
-    middle = (np.arange(entries) + 0.5) * (1024 / entries) - 0.5
-    place = np.clip(middle / 1023 * (nodes - 1), 0, nodes - 1)
-    return np.maximum(0, 1 - np.abs(place[:, None] - np.arange(nodes)))
+    """(entries, nodes) float32: weights of linear interpolation."""
+    place = np.arange(entries) / entries * (nodes - 1)
+    return np.maximum(0, 1 - np.abs(place[:, None] - np.arange(nodes))).astype(np.float32)
 
 
 def to_709(ycc: Array, transfer: int, full: bool) -> Array:

@@ -79,7 +79,7 @@ def number_in(luma: np.ndarray) -> int:
 
 def write_clip(
     path: Path,
-    pictures: Iterable[np.ndarray],
+    pictures: Iterable[np.ndarray | av.VideoFrame],
     *,
     container: str = "mp4",
     codec: str = "libx264",
@@ -92,7 +92,7 @@ def write_clip(
     tags: Mapping[str, int] | None = None,
     options: Mapping[str, str] | None = None,
 ) -> Path:
-    """Frames as they are given, arrays in the layout `pix_fmt`, in a file that stores `stored`.
+    """Frames as they are given, arrays in the layout `pix_fmt` or whole, in a file that stores `stored`.
 
     times : of each frame in seconds, by the rate where they are not given. turn : degrees counter-clockwise, and
     whether it is then mirrored across and down. aspect : of a pixel. tags : colours, by numbers of H.273.
@@ -108,7 +108,9 @@ def write_clip(
         for name, value in (tags or {}).items():
             setattr(stream.codec_context, name, value)
         for index, picture in enumerate(pictures):
-            frame = av.VideoFrame.from_ndarray(picture, format=pix_fmt)
+            frame = picture
+            if isinstance(picture, np.ndarray):
+                frame = av.VideoFrame.from_ndarray(picture, format=pix_fmt)
             if index == 0:
                 stream.width, stream.height = frame.width, frame.height
             for name, value in (tags or {}).items():
@@ -118,3 +120,14 @@ def write_clip(
             output.mux(stream.encode(frame))
         output.mux(stream.encode())
     return path
+
+
+def patch(values: Sequence[float], pix_fmt: str, *, side: int = 64) -> av.VideoFrame:
+    """A square of one colour: `values` of each plane in 8 bits, which need not be whole where there are more."""
+    frame = av.VideoFrame(side, side, pix_fmt)
+    depth = frame.format.components[0].bits
+    for plane, value in zip(frame.planes, values, strict=True):
+        kind = np.uint8 if depth == 8 else np.uint16
+        level = round(value * 2 ** (depth - 8))
+        plane.update(np.full(plane.buffer_size // kind().itemsize, level, kind).tobytes())
+    return frame
