@@ -6,7 +6,7 @@ import uuid
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from itertools import islice
-from typing import Any, Literal
+from typing import Any
 
 from django.utils.translation import gettext as _
 from pydantic import ValidationError
@@ -19,9 +19,8 @@ from lipsyncweb.http.outbound import Refused, check_address, policy_from_setting
 VERSION = 1
 SHOWN_AT_MOST = 20  # problems in one answer
 UPLOAD_PREFIX = "upload:"
-Source = Literal["form", "api"]
 
-__all__ = ["FormState", "Invalid", "build", "upload_id"]
+__all__ = ["FormState", "Invalid", "build", "upload_id", "upload_value"]
 
 
 @dataclass(frozen=True)
@@ -49,7 +48,7 @@ class FormState:
         return cls(model=data["model"], values=data["values"])
 
 
-def build(spec: ModelSpec, values: Any, *, source: Source) -> FormState:
+def build(spec: ModelSpec, values: Any) -> FormState:
     """Validate `values` by the catalog's declaration, or raise Invalid with every field that is wrong.
 
     Addresses are judged by their text alone here; names are looked up when they are fetched.
@@ -63,9 +62,7 @@ def build(spec: ModelSpec, values: Any, *, source: Source) -> FormState:
         raise Invalid([_problem(spec, values, item) for item in found]) from None
     data = {name: value for name, value in parsed.model_dump().items() if value is not None}
     problems = [_control_characters(name) for name, value in data.items() if "\0" in str(value)]
-    problems += [
-        problem for item in spec.media_fields if (problem := _check_media(item.name, data, source=source))
-    ]
+    problems += [problem for item in spec.media_fields if (problem := _check_media(item.name, data))]
     if problems:
         raise Invalid(problems)
     return FormState(model=spec.slug, values=data)
@@ -81,9 +78,17 @@ def upload_id(value: str) -> uuid.UUID | None:
         return None
 
 
-def _check_media(name: str, data: dict[str, Any], *, source: Source) -> FieldProblem | None:
+def upload_value(upload: uuid.UUID) -> str:
+    """What stands for an upload in a formState."""
+    return f"{UPLOAD_PREFIX}{upload}"
+
+
+def _check_media(name: str, data: dict[str, Any]) -> FieldProblem | None:
     value = data.get(name)
-    if value is None or (source == "form" and upload_id(value)):
+    if value is None:
+        return None
+    if upload := upload_id(value):
+        data[name] = upload_value(upload)  # one spelling, so that equal requests are equal
         return None
     try:
         data[name] = check_address(value, policy_from_settings())

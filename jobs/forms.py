@@ -89,7 +89,7 @@ class GenerateForm:
     def build(self) -> FormState:
         """The validated value. Raises Invalid; the problems then stand beside their fields."""
         try:
-            state = form_state.build(self.spec, self.spec.coerce(self.strings), source="form")
+            state = form_state.build(self.spec, self.spec.coerce(self.strings))
         except Invalid as invalid:
             self.add_problems(invalid.fields)
             raise

@@ -28,6 +28,16 @@ class KeyReused(Exception):
         return _("This Idempotency-Key was used for another request; use a new key for a new request.")
 
 
+class InFlight(Exception):
+    """The first request with this key has not ended, or nobody can say yet how."""
+
+    code = "idempotency_in_flight"
+
+    @property
+    def sentence(self) -> str:
+        return _("A request with this Idempotency-Key is being worked on; send it again in a moment.")
+
+
 @dataclass(frozen=True)
 class Name:
     """What a client called its request, within a team."""
@@ -59,7 +69,9 @@ def find(name: Name, *, team: Team) -> Job | None:
 
 
 def claim(name: Name, *, team: Team, job: Job) -> Job | None:
-    """Name `job`, in the transaction that saves it; the earlier job when the name is taken. Raises KeyReused.
+    """Name `job`, in the transaction that saves it; the earlier job when the name is taken.
+
+    Raises KeyReused, and InFlight when the name is taken by a job that cannot be seen.
 
     The insert comes first: a racer waits at the unique index until this transaction has ended, one way or the other.
     """
@@ -71,7 +83,9 @@ def claim(name: Name, *, team: Team, job: Job) -> Job | None:
                 team=team, scope=name.scope, key=name.key, fingerprint=name.fingerprint, job_id=job.pk
             )
     except IntegrityError:
-        return find(name, team=team)
+        if earlier := find(name, team=team):
+            return earlier
+        raise InFlight from None
     return None
 
 

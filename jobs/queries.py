@@ -1,12 +1,18 @@
 """Reads for the pages and the API. Every one is scoped to a team."""
 
 import uuid
-from datetime import datetime
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
 
-from django.db.models import QuerySet
+from django.db.models import Count, OuterRef, Q, QuerySet, Subquery, Sum
+from django.db.models.functions import TruncDate
 
-from accounts.models import Team
+from accounts.models import Entry, Team
+from accounts.models.ledger import EntryKind, PurseKind
+from jobs.line import with_ahead
 from jobs.models import Job
+from jobs.wire import states
 
 
 def of_team(team: Team) -> QuerySet[Job]:
@@ -28,4 +34,58 @@ def detail(team: Team, job_id: uuid.UUID) -> Job:
 
 def for_api(team: Team, job_id: uuid.UUID) -> Job:
     """One job as the job document needs it, in one query."""
-    return of_team(team).get(pk=job_id)
+    return with_ahead(of_team(team)).get(pk=job_id)
+
+
+def page(
+    team: Team,
+    *,
+    limit: int,
+    status: str = "",
+    model: str = "",
+    reference: str = "",
+    since: datetime | None = None,
+    before: datetime | None = None,
+    after: tuple[datetime, uuid.UUID] | None = None,
+) -> list[Job]:
+    """Jobs as their documents need them, newest first: those behind the job that `after` names by time and id.
+
+    The page is found by its key and not by counting, so that the thousandth costs what the first does.
+    """
+    jobs = with_ahead(of_team(team)).order_by("-created_at", "-pk")
+    wanted = {"model": model, "reference": reference, "created_at__gte": since, "created_at__lt": before}
+    jobs = jobs.filter(**{name: value for name, value in wanted.items() if value})
+    if status:
+        jobs = jobs.filter(state__in=states(status))
+    if after:
+        moment, job_id = after
+        # The first condition alone bounds the index; the second drops what stood on the page before.
+        jobs = jobs.filter(Q(created_at__lt=moment) | Q(pk__lt=job_id), created_at__lte=moment)
+    return list(jobs[:limit])
+
+
+@dataclass(frozen=True)
+class Used:
+    """What a team's keys spent on one model on one day, in UTC."""
+
+    day: date
+    model: str
+    jobs: int
+    credits: int
+
+
+def usage(team: Team, *, first: date, last: date) -> Iterator[Used]:
+    """What was charged to the team's API credits from `first` to `last`, by the ledger, the oldest day first."""
+    begin = datetime.combine(first, time(), UTC)
+    end = datetime.combine(last, time(), UTC) + timedelta(days=1)
+    charges = Entry.objects.filter(
+        purse__team=team,
+        purse__kind=PurseKind.API,
+        kind=EntryKind.CHARGE,
+        created_at__gte=begin,
+        created_at__lt=end,
+    ).order_by()
+    model = Subquery(Job.objects.filter(pk=OuterRef("job_id")).values("model"))
+    rows = charges.annotate(day=TruncDate("created_at"), model=model).values("day", "model")
+    for row in rows.annotate(jobs=Count("pk"), spent=-Sum("reserved_change")).order_by("day", "model"):
+        yield Used(row["day"], row["model"] or "", row["jobs"], row["spent"])

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from jobs.line import queue_position
 from jobs.models import Job, State
 
 STATUS = {
@@ -31,15 +32,25 @@ def job_document(job: Job) -> dict[str, Any]:
         "timings": job.timings if completed else None,
         "requestId": str(job.pk),
         "progress": job.progress,
+        "queuePosition": queue_position(job),
+        "test": job.is_test,
         "credits": job.credits,
         "seed": job.seed,
         "expiresAt": job.expires_at.isoformat() if job.expires_at else None,
         "code": job.error_code,
         "warnings": job.warnings,
         "promptWords": job.prompt_words,
+        "reference": job.reference,
+        "metadata": job.metadata,
+        "createdAt": job.created_at.isoformat(),
     }
 
 
 def submitted_document(job: Job) -> dict[str, Any]:
     """The answer to a submit. Real clients read `id` or `requestId`."""
     return {"id": str(job.pk), "requestId": str(job.pk), "status": "processing"}
+
+
+def states(status: str) -> list[State]:
+    """The states that are this word on the wire."""
+    return [state for state, word in STATUS.items() if word == status]

@@ -13,6 +13,7 @@ BY_STATUS = {
     404: ("not_found", _("There is nothing at this address.")),
     405: ("method_not_allowed", _("This address does not take this method.")),
     413: ("too_large", _("The request is too large.")),
+    429: ("rate_limited", _("These are too many requests; please slow down.")),
     500: ("internal_error", _("Something went wrong on the site's side; please try again.")),
 }
 

@@ -1,39 +1,25 @@
-"""The API's operations: parse, call the service, answer."""
+"""Submitting, and asking what it would cost: parse, call the service, answer."""
 
-import uuid
 from collections.abc import Callable
-from itertools import islice
 from typing import Any
 
 from django.http import HttpRequest, JsonResponse
+from django.utils.text import format_lazy
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _lazy
 from ninja import Router
-from ninja.security import HttpBearer
 
-from accounts import access, keys
-from accounts.models import ApiKey
-from jobs import catalog, form_state, idempotency, queries, submit, wire
-from jobs.api import schema
+from accounts import ledger
+from jobs import catalog, form_state, idempotency, submit, wire
+from jobs.api import describe, strict, tags
+from jobs.api.auth import KeyAuth, key_of
 from jobs.api.body import read_object
-from jobs.api.errors import ApiError
-from jobs.catalog import ModelSpec
-from jobs.models import Job
+from jobs.catalog import FieldSpec, ModelSpec
 from jobs.problems import FieldProblem, Invalid
 
-TOP_LEVEL = ("formState", "webhook", "provider")
-
-
-class KeyAuth(HttpBearer):
-    """`Authorization: Bearer sk_XXXX_YYYY`."""
-
-    openapi_name = "key"
-
-    def authenticate(self, request: HttpRequest, token: str) -> ApiKey | None:
-        key = keys.authenticate(token)
-        if key:
-            keys.note_use(key)
-        return key
-
+SUBMIT = ("formState", "webhook", "provider", "reference", "metadata")
+ESTIMATE = (*SUBMIT, "seconds")
+LONGEST = 86_400  # seconds that a caller may say its file has
 
 router = Router(auth=KeyAuth())
 
@@ -41,15 +27,15 @@ router = Router(auth=KeyAuth())
 def _submit_operation(spec: ModelSpec) -> Callable[[HttpRequest], JsonResponse]:
     def operation(request: HttpRequest) -> JsonResponse:
         body = read_object(request)
-        key: ApiKey = request.auth  # type: ignore[attr-defined]
-        _refuse_unknown_keys(body)
-        state = form_state.build(spec, body.get("formState"), source="api")
+        key = key_of(request)
+        _refuse_unknown_keys(body, SUBMIT)
         job = submit.submit(
             team=key.team,
             actor=key,
-            form_state=state,
-            webhook=_text(body, "webhook"),
-            provider=_text(body, "provider"),
+            form_state=form_state.build(spec, body.get("formState")),
+            webhook=strict.text(body, "webhook"),
+            provider=strict.text(body, "provider"),
+            tag=tags.read(body),
             name=_name(request, body),
         )
         return JsonResponse(wire.submitted_document(job))
@@ -57,30 +43,44 @@ def _submit_operation(spec: ModelSpec) -> Callable[[HttpRequest], JsonResponse]:
     return operation
 
 
-def _refuse_unknown_keys(body: dict[str, Any]) -> None:
+def _estimate_operation(spec: ModelSpec) -> Callable[[HttpRequest], JsonResponse]:
+    def operation(request: HttpRequest) -> JsonResponse:
+        body = read_object(request)
+        key = key_of(request)
+        _refuse_unknown_keys(body, ESTIMATE)
+        state = form_state.build(spec, body.get("formState"))
+        price = submit.estimate(team=key.team, actor=key, form_state=state, seconds=_seconds(spec, body))
+        available = ledger.balances(key.team).api.available
+        return JsonResponse(_estimate_document(spec, price, available=available))
+
+    return operation
+
+
+def _estimate_document(spec: ModelSpec, price: submit.Quote, *, available: int) -> dict[str, Any]:
+    """Credits are the least that it can be where the price is not exact. Lengths in seconds, null if unknown."""
+    lengths = price.lengths
+    return {
+        "model": spec.slug,
+        "credits": price.credits,
+        "billedSeconds": price.seconds,
+        "exact": price.exact,
+        "outputSeconds": round(lengths.output, 3) if lengths else None,
+        "trimmedSeconds": round(lengths.trimmed, 3) if lengths else None,
+        "extendedSeconds": round(lengths.extended, 3) if lengths else None,
+        "available": available,
+        "enough": price.credits <= available,
+    }
+
+
+def _refuse_unknown_keys(body: dict[str, Any], known: tuple[str, ...]) -> None:
     problems = []
     if "formState" not in body:
         problems.append(
             FieldProblem("formState", "required", _("formState is required: an object with the parameters."))
         )
-    unknown = (name for name in body if name not in TOP_LEVEL)
-    for name in islice(unknown, form_state.SHOWN_AT_MOST):
-        sentence = _("%(name)s is not a field of this request; it takes: %(known)s.") % {
-            "name": name[:120],
-            "known": ", ".join(TOP_LEVEL),
-        }
-        problems.append(FieldProblem(name[:120], "unknown_field", sentence))
+    problems += strict.unknown(body, known)
     if problems:
         raise Invalid(problems)
-
-
-def _text(body: dict[str, Any], name: str) -> str:
-    """An optional top-level string; null and "" count as absent."""
-    found = body.get(name)
-    found = "" if found is None else found
-    if not isinstance(found, str):
-        raise Invalid([FieldProblem(name, "wrong_type", _("%(name)s must be a string.") % {"name": name})])
-    return found
 
 
 def _name(request: HttpRequest, body: dict[str, Any]) -> idempotency.Name | None:
@@ -90,23 +90,53 @@ def _name(request: HttpRequest, body: dict[str, Any]) -> idempotency.Name | None
     )
 
 
+def _seconds(spec: ModelSpec, body: dict[str, Any]) -> dict[str, float]:
+    """The lengths that the caller says its files have, by field of formState."""
+    found = body.get("seconds")
+    if found is None or found == "":
+        return {}
+    if not isinstance(found, dict):
+        raise strict.wrong("seconds", "wrong_type", _("seconds must be an object: field to length."))
+    timed = [field.name for field in spec.media_fields if is_timed(field)]
+    problems = [
+        FieldProblem(f"seconds.{problem.field}", problem.code, problem.message)
+        for problem in strict.unknown(found, timed)
+    ]
+    problems += [problem for name in timed if (problem := _wrong_length(name, found.get(name)))]
+    if problems:
+        raise Invalid(problems)
+    return {name: float(value) for name, value in found.items() if value is not None}
+
+
+def is_timed(field: FieldSpec) -> bool:
+    return field.kind in ("audio", "video")
+
+
+def _wrong_length(name: str, value: Any) -> FieldProblem | None:
+    path = f"seconds.{name}"
+    if value is None:
+        return None
+    if type(value) not in (int, float):
+        return FieldProblem(path, "wrong_type", _("%(path)s must be a number of seconds.") % {"path": path})
+    if not 0 < value <= LONGEST:
+        sentence = _("%(path)s must be more than 0 and at most %(most)s.")
+        return FieldProblem(path, "out_of_range", sentence % {"path": path, "most": LONGEST})
+    return None
+
+
 for _spec in catalog.MODELS.values():
+    _name_of = _spec.slug.replace("-", "_")
     router.post(
         f"/{_spec.slug}",
-        operation_id=_spec.slug.replace("-", "_"),
-        summary=str(_spec.title),
-        openapi_extra=schema.submit_operation(_spec),
+        operation_id=_name_of,
+        summary=_spec.title,
+        tags=["Generate"],
+        openapi_extra=describe.submit(_spec),
     )(_submit_operation(_spec))
-
-
-@router.get(
-    "/jobs/{request_id}", operation_id="get_job", summary="Get a job", openapi_extra=schema.job_operation()
-)
-def get_job(request: HttpRequest, request_id: str) -> JsonResponse:
-    key: ApiKey = request.auth  # type: ignore[attr-defined]
-    access.require(key, "jobs.read", key.team)
-    try:
-        job = queries.for_api(key.team, uuid.UUID(request_id))
-    except (ValueError, Job.DoesNotExist):
-        raise ApiError(404, "not_found", _("There is no such job in this key's team.")) from None
-    return JsonResponse(wire.job_document(job))
+    router.post(
+        f"/{_spec.slug}/estimate",
+        operation_id=f"estimate_{_name_of}",
+        summary=format_lazy(_lazy("Estimate: {title}"), title=_spec.title),
+        tags=["Generate"],
+        openapi_extra=describe.estimate(_spec),
+    )(_estimate_operation(_spec))

@@ -1,122 +1,353 @@
-"""What OpenAPI says of the operations, read off the catalog's declarations."""
+"""The shapes of what the API takes and answers, as JSON Schema, read off the catalog where it declares them."""
 
 from typing import Any
 
-from jobs.catalog import ModelSpec
+from django.utils.text import format_lazy
+from django.utils.translation import gettext_lazy as _
 
-JOB = {
-    "type": "object",
-    "required": ["id", "model", "status", "output", "error", "executionTime", "timings"],
-    "properties": {
-        "id": {"type": "string", "format": "uuid"},
-        "model": {"type": "string"},
+from jobs.api import tags
+from jobs.catalog import MODELS, FieldSpec, ModelSpec
+from jobs.catalog.base import ACCEPTS
+from jobs.catalog.pricing import CREDITS_A_SECOND
+from jobs.line import COUNTED_AT_MOST
+
+Schema = dict[str, Any]
+
+ID = "0c7c9a4e-6f0e-4a54-9d25-6f2f6a1f3b52"
+SITE = "https://video.example.com"
+UUID: Schema = {"type": "string", "format": "uuid"}
+TIME: Schema = {"type": "string", "format": "date-time"}
+WHOLE: Schema = {"type": "integer", "minimum": 0}
+WORDS: Schema = {"type": "array", "items": {"type": "string"}}
+
+
+def ref(name: str) -> Schema:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def record(properties: dict[str, Schema], **more: Any) -> Schema:
+    """An object that has all of these, always."""
+    return {"type": "object", "required": list(properties), "properties": properties, **more}
+
+
+def or_null(schema: Schema) -> Schema:
+    return {**schema, "type": [schema["type"], "null"]}
+
+
+JOB_EXAMPLE = {
+    "id": ID,
+    "model": "lipsync-image",
+    "status": "completed",
+    "output": f"{SITE}/files/{ID}/Vb3kPq9sTfWn2RzYxLc7Jg.mp4",
+    "error": "",
+    "executionTime": 6120,
+    "timings": {"warp": 3310, "encode": 1480},
+    "requestId": ID,
+    "progress": 100,
+    "queuePosition": None,
+    "test": False,
+    "credits": 12,
+    "seed": 1637522962,
+    "expiresAt": "2026-12-22T09:14:07.000000+00:00",
+    "code": "",
+    "warnings": [],
+    "promptWords": [],
+    "reference": "order-1042",
+    "metadata": {"customer": 17},
+    "createdAt": "2026-11-22T09:14:00.000000+00:00",
+}
+
+JOB = record(
+    {
+        "id": UUID,
+        "model": {"type": "string", "enum": list(MODELS)},
         "status": {"type": "string", "enum": ["processing", "completed", "failed"]},
-        "output": {"type": ["string", "null"], "format": "uri"},
-        "error": {"type": "string"},
-        "executionTime": {"type": ["integer", "null"], "description": "Milliseconds."},
+        "output": {
+            "type": ["string", "null"],
+            "format": "uri",
+            "description": _("The video, once it is completed: an MP4 that opens without a key."),
+        },
+        "error": {"type": "string", "description": _("A sentence when it failed, else empty.")},
+        "executionTime": {"type": ["integer", "null"], "description": _("Milliseconds, once completed.")},
         "timings": {
             "type": ["object", "null"],
             "additionalProperties": {"type": "integer"},
-            "description": "Milliseconds by stage.",
+            "description": _("Milliseconds by stage, once completed."),
         },
-        "requestId": {"type": "string", "format": "uuid"},
-        "progress": {"type": "integer", "minimum": 0, "maximum": 100},
-        "credits": {"type": "integer", "description": "Set aside while processing, spent at the end."},
-        "seed": {"type": ["integer", "null"]},
-        "expiresAt": {"type": ["string", "null"], "format": "date-time"},
-        "code": {"type": "string", "description": "A stable word for the error; empty without one."},
+        "requestId": {**UUID, "description": _("The same as id.")},
+        "progress": {"type": "integer", "minimum": 0, "maximum": 100, "description": _("Percent.")},
+        "queuePosition": {
+            "type": ["integer", "null"],
+            "minimum": 1,
+            "maximum": COUNTED_AT_MOST,
+            "description": _("1 for the job that is next in line; null once it is taken up."),
+        },
+        "test": {"type": "boolean", "description": _("Whether a test key made it: free, and its output a sample.")},
+        "credits": {**WHOLE, "description": _("Set aside while processing, spent at the end.")},
+        "seed": {
+            "type": ["integer", "null"],
+            "description": _("The one that is used, be it asked for or random."),
+        },
+        "expiresAt": {
+            "type": ["string", "null"],
+            "format": "date-time",
+            "description": _("Until when the output can be fetched."),
+        },
+        "code": {
+            "type": "string",
+            "description": _("A stable word for the error, listed by GET /errors; empty without one."),
+        },
         "warnings": {
-            "type": "array",
-            "items": {"type": "string"},
-            "description": "Stable words for what is odd about the result, such as silent_audio.",
+            **WORDS,
+            "description": _("Stable words for what is odd about the result, such as silent_audio."),
         },
-        "promptWords": {
-            "type": "array",
-            "items": {"type": "string"},
-            "description": "What of the prompt the performance followed.",
+        "promptWords": {**WORDS, "description": _("What of the prompt the performance followed.")},
+        "reference": {"type": "string", "description": _("As it came with the submit.")},
+        "metadata": {"type": "object", "description": _("As it came with the submit.")},
+        "createdAt": {**TIME, "description": _("When it was submitted.")},
+    },
+    description=_(
+        "A job: the answer to a question, and the body of its webhook. "
+        "The first seven fields never change their meaning."
+    ),
+    examples=[JOB_EXAMPLE],
+)
+SUBMITTED = record(
+    {"id": UUID, "requestId": UUID, "status": {"type": "string", "const": "processing"}},
+    examples=[{"id": ID, "requestId": ID, "status": "processing"}],
+)
+JOBS = record(
+    {
+        "jobs": {"type": "array", "items": ref("Job")},
+        "nextCursor": {
+            "type": ["string", "null"],
+            "description": _("The cursor of the next page; null on the last one."),
         },
+    }
+)
+ESTIMATE = record(
+    {
+        "model": {"type": "string", "enum": list(MODELS)},
+        "credits": {**WHOLE, "description": _("What it costs, or the least that it can cost.")},
+        "billedSeconds": WHOLE,
+        "exact": {
+            "type": "boolean",
+            "description": _("Whether all lengths that the price depends on are known."),
+        },
+        "outputSeconds": {"type": ["number", "null"], "description": _("How long the video will be.")},
+        "trimmedSeconds": {
+            "type": ["number", "null"],
+            "description": _("How much of the source video is left out at its end."),
+        },
+        "extendedSeconds": {
+            "type": ["number", "null"],
+            "description": _("For how long the source video plays on, to and fro."),
+        },
+        "available": {**WHOLE, "description": _("API credits that the team has now.")},
+        "enough": {"type": "boolean", "description": _("Whether they are enough for that.")},
     },
-}
-SUBMITTED = {
-    "type": "object",
-    "required": ["id", "requestId", "status"],
-    "properties": {
-        "id": {"type": "string", "format": "uuid"},
-        "requestId": {"type": "string", "format": "uuid"},
-        "status": {"type": "string", "const": "processing"},
+    examples=[
+        {
+            "model": "lipsync-video",
+            "credits": 40,
+            "billedSeconds": 20,
+            "exact": True,
+            "outputSeconds": 20.0,
+            "trimmedSeconds": 12.5,
+            "extendedSeconds": 0.0,
+            "available": 990,
+            "enough": True,
+        }
+    ],
+)
+UPLOAD = record(
+    {
+        "id": UUID,
+        "value": {
+            "type": "string",
+            "description": _("What stands for the file in a formState of this team."),
+            "examples": [f"upload:{ID}"],
+        },
+        "kind": {"type": "string", "enum": list(ACCEPTS)},
+        "name": {"type": "string"},
+        "bytes": WHOLE,
+        "seconds": {"type": ["number", "null"]},
+        "width": {"type": ["integer", "null"]},
+        "height": {"type": ["integer", "null"]},
+        "expiresAt": {**TIME, "description": _("When the site forgets it.")},
+    }
+)
+KEY = record(
+    {
+        "id": {"type": "string", "description": _("The key's public part.")},
+        "name": {"type": "string"},
+        "label": {"type": "string", "examples": ["sk_4fQz81LmNc0P_…"]},
+        "team": {"type": "string"},
+        "createdAt": TIME,
+        "lastUsedAt": {**or_null(TIME), "description": _("Noted once a minute.")},
+    }
+)
+BALANCE = record(
+    {
+        "available": WHOLE,
+        "reserved": {**WHOLE, "description": _("Set aside for jobs that have not ended.")},
     },
-}
-ERROR = {
-    "type": "object",
-    "required": ["error", "code", "fields"],
-    "properties": {
-        "error": {"type": "string", "description": "One sentence."},
-        "code": {"type": "string", "description": "A stable word."},
+    examples=[{"available": 978, "reserved": 12}],
+)
+DAY: Schema = {"type": "string", "format": "date"}
+USAGE = record(
+    {
+        "from": DAY,
+        "to": DAY,
+        "jobs": WHOLE,
+        "credits": WHOLE,
+        "days": {
+            "type": "array",
+            "items": record({"date": DAY, "model": {"type": "string"}, "jobs": WHOLE, "credits": WHOLE}),
+        },
+    }
+)
+ERROR = record(
+    {
+        "error": {"type": "string", "description": _("One sentence, in the language of Accept-Language.")},
+        "code": {"type": "string", "description": _("A stable word.")},
         "fields": {
             "type": "array",
-            "items": {
-                "type": "object",
-                "required": ["field", "code", "message"],
-                "properties": {name: {"type": "string"} for name in ("field", "code", "message")},
-            },
+            "items": record({name: {"type": "string"} for name in ("field", "code", "message")}),
         },
     },
-}
-REFUSALS = {
-    400: "Malformed JSON",
-    401: "No key, or one that is not valid",
-    402: "Too few credits",
-    403: "The key may not do this",
-    404: "Not there, or another team's",
-    413: "Too large",
-    415: "Not JSON",
-    422: "Fields that do not fit",
-}
-
-
-def submit_operation(spec: ModelSpec) -> dict[str, Any]:
-    body = {
-        "type": "object",
-        "required": ["formState"],
-        "additionalProperties": False,
-        "properties": {
-            "webhook": {
-                "type": ["string", "null"],
-                "format": "uri",
-                "description": "Called when the job ends.",
-            },
-            "provider": {
-                "type": ["string", "null"],
-                "description": "Who makes it: embedded, or a connection's name. Absent: the most preferred.",
-            },
-            "formState": spec.parameters.model_json_schema(),
+    examples=[
+        {
+            "error": "formState.audio is required.",
+            "code": "invalid",
+            "fields": [
+                {"field": "formState.audio", "code": "required", "message": "formState.audio is required."}
+            ],
+        }
+    ],
+)
+ERRORS = record(
+    {
+        "errors": {
+            "type": "array",
+            "items": record(
+                {
+                    "code": {"type": "string"},
+                    "where": {
+                        "type": "string",
+                        "enum": ["answer", "field", "job"],
+                        "description": _(
+                            "The code of an answer, of one of its fields, or of a job that failed."
+                        ),
+                    },
+                    "status": {
+                        "type": ["integer", "null"],
+                        "description": _("Of the answer; null for a job, which failed after it."),
+                    },
+                    "error": {"type": "string"},
+                }
+            ),
+        },
+        "warnings": {
+            "type": "array",
+            "items": record({"code": {"type": "string"}, "warning": {"type": "string"}}),
         },
     }
-    key = {
-        "name": "Idempotency-Key",
-        "in": "header",
-        "required": False,
-        "description": "1 to 255 printable characters, kept for 24 hours: the same request again, the same job.",
-        "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+)
+CATALOG = record(
+    {
+        "models": {
+            "type": "array",
+            "items": record(
+                {
+                    "model": {"type": "string"},
+                    "title": {"type": "string"},
+                    "summary": {"type": "string"},
+                    "creditsASecond": record(dict.fromkeys(CREDITS_A_SECOND, WHOLE)),
+                    "minimumSeconds": WHOLE,
+                    "parameters": {"type": "array", "items": ref("Parameter")},
+                }
+            ),
+        }
     }
+)
+PARAMETER = record(
+    {
+        "name": {"type": "string"},
+        "kind": {"type": "string", "enum": ["image", "audio", "video", "choice", "text", "integer"]},
+        "required": {"type": "boolean"},
+        "default": {"type": ["string", "integer", "null"]},
+        "choices": WORDS,
+        "minimum": {"type": ["integer", "null"]},
+        "maximum": {"type": ["integer", "null"]},
+        "maxLength": {"type": ["integer", "null"]},
+        "label": {"type": "string"},
+        "help": {"type": "string"},
+    }
+)
+
+
+def parameters(spec: ModelSpec) -> Schema:
+    """The schema of a model's formState, with what people read beside each parameter."""
+    found = spec.parameters.model_json_schema()
+    found["properties"] = {field.name: _parameter(field, found) for field in spec.fields}
+    return {name: value for name, value in found.items() if name not in ("title", "description")}
+
+
+def _parameter(field: FieldSpec, found: Schema) -> Schema:
+    schema = {name: value for name, value in found["properties"][field.name].items() if name != "title"}
+    schema["description"] = format_lazy("{}. {}", field.label, field.help) if field.help else field.label
+    if field.sample:
+        schema["examples"] = [f"{SITE}/samples/{field.sample}"]
+    return schema
+
+
+def request(spec: ModelSpec) -> dict[str, Schema]:
+    """What a submit takes, by name. `formState` alone is required."""
     return {
-        "description": str(spec.summary),
-        "parameters": [key],
-        "requestBody": {"required": True, "content": _json(body)},
-        "responses": _responses(SUBMITTED, 400, 401, 402, 403, 413, 415, 422),
+        "formState": ref(spec.parameters.__name__),
+        "webhook": {
+            "type": ["string", "null"],
+            "description": _("An HTTPS address that is told when the job has ended."),
+            "examples": ["https://example.com/hook"],
+        },
+        "provider": {
+            "type": ["string", "null"],
+            "description": _("Who makes it: embedded, or a connection's name. Absent: the most preferred."),
+        },
+        "reference": {
+            "type": ["string", "null"],
+            "maxLength": tags.REFERENCE_LENGTH,
+            "description": _(
+                "Your own name for the job; the list can be searched by it. Need not be unique."
+            ),
+            "examples": ["order-1042"],
+        },
+        "metadata": {
+            "type": ["object", "null"],
+            "maxProperties": tags.METADATA_KEYS,
+            "description": format_lazy(
+                _("Whatever you want kept with the job: at most {bytes} bytes of JSON, {depth} deep."),
+                bytes=tags.METADATA_BYTES,
+                depth=tags.METADATA_DEPTH,
+            ),
+            "examples": [{"customer": 17}],
+        },
     }
 
 
-def job_operation() -> dict[str, Any]:
-    return {"responses": _responses(JOB, 401, 403, 404)}
-
-
-def _responses(success: dict[str, Any], *refusals: int) -> dict[int, Any]:
-    found: dict[int, Any] = {200: {"description": "OK", "content": _json(success)}}
-    for status in refusals:
-        found[status] = {"description": REFUSALS[status], "content": _json(ERROR)}
-    return found
-
-
-def _json(schema: dict[str, Any]) -> dict[str, Any]:
-    return {"application/json": {"schema": schema}}
+COMPONENTS = {
+    "Job": JOB,
+    "Submitted": SUBMITTED,
+    "Jobs": JOBS,
+    "Estimate": ESTIMATE,
+    "Upload": UPLOAD,
+    "Key": KEY,
+    "Balance": BALANCE,
+    "Usage": USAGE,
+    "Error": ERROR,
+    "Errors": ERRORS,
+    "Models": CATALOG,
+    "Parameter": PARAMETER,
+    **{spec.parameters.__name__: parameters(spec) for spec in MODELS.values()},
+}

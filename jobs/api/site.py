@@ -1,30 +1,40 @@
 """The API as one object for the URL map: version 1, its exceptions turned into the error document."""
 
 import logging
+from typing import Any
 
 from django.core.exceptions import PermissionDenied
+from django.db import OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _lazy
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError
 
 from accounts.ledger import NotEnoughCredits
+from jobs.api import account, catalog, describe, jobs, operations, uploads
 from jobs.api.errors import ApiError, answer, answer_status
-from jobs.api.operations import router
-from jobs.idempotency import KeyReused
+from jobs.idempotency import InFlight, KeyReused
 from jobs.problems import FieldProblem, Invalid
 
 log = logging.getLogger(__name__)
 
-api = NinjaAPI(
+
+class Api(NinjaAPI):
+    def get_openapi_schema(self, **where: Any) -> Any:
+        return describe.complete(super().get_openapi_schema(**where))
+
+
+api = Api(
     title="lipsyncweb",
     version="1",
-    description="Lip-sync video: submit a job, then wait for its webhook or ask for it.",
+    description=_lazy("Lip-sync video: submit a job, then wait for its webhook or ask for it."),
     docs_url=None,
     openapi_url="/openapi.json",
     urls_namespace="api",
 )
-api.add_router("", router)
+for module in (operations, jobs, uploads, account, catalog):
+    api.add_router("", module.router)
 
 
 @api.exception_handler(ApiError)
@@ -46,6 +56,22 @@ def _too_few(request: HttpRequest, error: NotEnoughCredits) -> HttpResponse:
 def _reused(request: HttpRequest, error: KeyReused) -> HttpResponse:
     field = FieldProblem("Idempotency-Key", error.code, error.sentence)
     return answer(422, error.code, error.sentence, fields=[field])
+
+
+@api.exception_handler(InFlight)
+def _in_flight(request: HttpRequest, error: InFlight) -> HttpResponse:
+    return answer(409, error.code, error.sentence, headers={"Retry-After": "1"})
+
+
+@api.exception_handler(OperationalError)
+def _database_is_busy(request: HttpRequest, error: OperationalError) -> HttpResponse:
+    """The database could not be had in time, or went away: nothing was committed, so a repeat is safe."""
+    log.exception("%s %s", request.method, request.path)
+    if "locked" in str(error) and "Idempotency-Key" in request.headers:
+        return _in_flight(request, InFlight())  # most likely by the first of these very requests
+    return answer(
+        503, "busy", _("The site is busy; please try again in a minute."), headers={"Retry-After": "5"}
+    )
 
 
 @api.exception_handler(AuthenticationError)

@@ -39,6 +39,9 @@ class Job(models.Model):
     form_state = models.JSONField()
     fingerprint = models.CharField(max_length=64)
     webhook = models.TextField(blank=True)
+    # What its client calls it and keeps with it: theirs, never read here.
+    reference = models.CharField(max_length=200, blank=True, default="")
+    metadata = models.JSONField(default=dict)
 
     # Who makes it: a connection, or nobody but this machine's own engine.
     connection = models.ForeignKey(Connection, null=True, on_delete=models.PROTECT, related_name="jobs")
@@ -107,6 +110,8 @@ class Job(models.Model):
         indexes = [
             # The history page: a team's jobs, newest first.
             models.Index(fields=["team", "-created_at", "-id"], name="job_by_team"),
+            # The API's list of the jobs that a client gave one reference.
+            models.Index(fields=["team", "reference", "-created_at", "-id"], name="job_by_reference"),
             # The next job in line.
             models.Index(fields=["created_at"], name="job_queued", condition=models.Q(state="queued")),
             # The sweeper: leases that are over, deadlines that have passed.

@@ -14,7 +14,7 @@ VALUES = {"image": "http://localhost:9/face.png", "audio": "http://localhost:9/v
 def make_job(actor, *, by="key", webhook="", provider="", **values) -> Job:
     """A queued job of this character, submitted by key or in the browser."""
     spec = catalog.get("lipsync-image")
-    state = form_state.build(spec, {**VALUES, **values}, source="api")
+    state = form_state.build(spec, {**VALUES, **values})
     who = actor.key if by == "key" else actor.membership
     return submit.submit(team=actor.team, actor=who, form_state=state, webhook=webhook, provider=provider)
 

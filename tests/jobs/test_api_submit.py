@@ -76,7 +76,8 @@ def test_null_and_empty_count_as_absent(client, owner, absent):
             "unsupported_format",
             "picture",
         ),
-        ({"image": f"upload:{uuid.uuid4()}"}, "formState.image", "url_not_allowed", "formState.image"),
+        ({"image": f"upload:{uuid.uuid4()}"}, "formState.image", "upload_not_found", "formState.image"),
+        ({"image": "upload:x"}, "formState.image", "url_not_allowed", "formState.image"),
     ],
 )
 def test_refuses_what_does_not_fit_with_a_sentence(client, owner, change, field, code, part):
@@ -90,15 +91,87 @@ def test_refuses_what_does_not_fit_with_a_sentence(client, owner, change, field,
     assert ledger.balances(owner.team).api.available == 1000
 
 
-@pytest.mark.parametrize("name", ["team", "credits", "price", "status", "is_staff", "webhok"])
-def test_refuses_unknown_top_level_keys(client, owner, name):
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("team", "it takes: formState, webhook, provider, reference, metadata."),
+        ("credits", "it takes: formState, webhook, provider, reference, metadata."),
+        ("price", "it takes: formState, webhook, provider, reference, metadata."),
+        ("status", "it takes: formState, webhook, provider, reference, metadata."),
+        ("is_staff", "it takes: formState, webhook, provider, reference, metadata."),
+        ("webhok", "did you mean webhook?"),
+        ("formstate", "did you mean formState?"),
+        ("meta", "did you mean metadata?"),
+    ],
+)
+def test_refuses_unknown_top_level_keys(client, owner, name, hint):
     response = submit(client, owner.headers, **{name: 1})
     assert response.status_code == 422
-    assert response.json()["fields"][0] == {
-        "field": name,
-        "code": "unknown_field",
-        "message": f"{name} is not a field of this request; it takes: formState, webhook, provider.",
-    }
+    [problem] = response.json()["fields"]
+    assert (problem["field"], problem["code"]) == (name, "unknown_field")
+    assert problem["message"].startswith(f"{name} is not a field of this request;")
+    assert problem["message"].endswith(hint)
+
+
+def test_reference_and_metadata_are_kept_as_they_came(client, owner):
+    metadata = {"customer": 17, "tags": ["a", {"b": None}], "naïve": True, "π": 3.14}
+    answer = submit(client, owner.headers, reference="order №42", metadata=metadata)
+    job = Job.objects.get(pk=answer.json()["id"])
+    assert (job.reference, job.metadata) == ("order №42", metadata)
+    document = client.get(f"/api/v1/jobs/{job.pk}", headers=owner.headers).json()
+    assert (document["reference"], document["metadata"]) == ("order №42", metadata)
+
+
+def test_reference_and_metadata_may_be_absent(client, owner):
+    answer = submit(client, owner.headers, reference=None, metadata=None)
+    job = Job.objects.get(pk=answer.json()["id"])
+    assert (job.reference, job.metadata) == ("", {})
+
+
+def nested(depth):
+    return {"a": nested(depth - 1)} if depth else 1
+
+
+@pytest.mark.parametrize(
+    ("top", "code"),
+    [
+        ({"reference": 5}, "wrong_type"),
+        ({"reference": "x" * 201}, "too_long"),
+        ({"reference": "a\nb"}, "invalid"),
+        ({"reference": "a\0b"}, "invalid"),
+        ({"metadata": []}, "wrong_type"),
+        ({"metadata": "x"}, "wrong_type"),
+        ({"metadata": {str(number): 1 for number in range(17)}}, "too_long"),
+        ({"metadata": {"a": "x" * 4000}}, "too_long"),
+        ({"metadata": {"a": ["\0"]}}, "invalid"),
+        ({"metadata": {"a\0": 1}}, "invalid"),
+        ({"metadata": nested(6)}, "invalid"),
+    ],
+)
+def test_refuses_a_reference_or_metadata_that_do_not_fit(client, owner, top, code):
+    response = submit(client, owner.headers, **top)
+    assert response.status_code == 422
+    assert [(each["field"], each["code"]) for each in response.json()["fields"]] == [(next(iter(top)), code)]
+    assert not Job.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "top",
+    [
+        {"reference": "x" * 200},
+        {"metadata": {str(number): 1 for number in range(16)}},
+        {"metadata": {"a": "x" * 3992}},
+        {"metadata": nested(5)},
+    ],
+)
+def test_takes_a_reference_and_metadata_up_to_their_bounds(client, owner, top):
+    assert submit(client, owner.headers, **top).status_code == 200
+
+
+def test_a_submit_takes_eight_queries(client, owner, django_assert_max_num_queries):
+    submit(client, owner.headers)
+    with django_assert_max_num_queries(8):
+        submit(client, owner.headers)
 
 
 @pytest.mark.parametrize("state", ["null", "[]", '"x"', "5"])
@@ -120,8 +193,20 @@ def test_form_state_must_be_an_object(client, owner, state):
         b'{"formState": {"prompt": "\\ud800"}}',
         b"[" * 100_000,
         b'{"formState":' * 50_000,
+        b'{"formState":' * 40 + b"1" + b"}" * 40,
     ],
-    ids=["cut", "array", "not utf-8", "NaN", "infinite", "twice", "surrogate", "deep array", "deep object"],
+    ids=[
+        "cut",
+        "array",
+        "not utf-8",
+        "NaN",
+        "infinite",
+        "twice",
+        "surrogate",
+        "deep array",
+        "deep object",
+        "too deep",
+    ],
 )
 def test_malformed_json_is_400(client, owner, body):
     response = client.post(URL, body, content_type="application/json", headers=owner.headers)

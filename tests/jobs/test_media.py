@@ -81,7 +81,7 @@ def test_a_name_is_cleaned_for_show(name, shown):
 
 def job_with(actor, upload):
     values = {"image": f"upload:{upload.pk}", "audio": "http://localhost:8000/samples/speech.wav"}
-    state = form_state.build(catalog.get("lipsync-image"), values, source="form")
+    state = form_state.build(catalog.get("lipsync-image"), values)
     return submit.submit(team=actor.team, actor=actor.membership, form_state=state)
 
 

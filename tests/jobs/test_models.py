@@ -20,7 +20,7 @@ BOTH = {**LEAST["lipsync-image-multi"], "right_audio": f"{HERE}/answer.wav"}
 
 
 def build(model, **changes):
-    return form_state.build(catalog.get(model), {**LEAST[model], **changes}, source="api")
+    return form_state.build(catalog.get(model), {**LEAST[model], **changes})
 
 
 def price(state, **seconds):
@@ -81,7 +81,7 @@ def test_video_says_what_is_left_out_and_by_how_much_it_plays_on():
     ],
 )
 def test_pair_takes_the_longer_speech_or_the_sum(order, seconds, output):
-    state = form_state.build(catalog.get("lipsync-image-multi"), {**BOTH, "order": order}, source="api")
+    state = form_state.build(catalog.get("lipsync-image-multi"), {**BOTH, "order": order})
     lengths = submit.quote(state, seconds).lengths
     assert (lengths and pytest.approx(lengths.output)) == output
 

@@ -1,6 +1,7 @@
 """The OpenAPI document is committed; it changes on purpose or not at all."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -19,15 +20,78 @@ def test_the_snapshot_is_up_to_date(document):
     assert document == json.loads(SNAPSHOT.read_text()), "make openapi"
 
 
+def resolve(document, shape):
+    if "$ref" in shape:
+        *_start, section, name = shape["$ref"].split("/")
+        return document["components"][section][name]
+    return shape
+
+
+def operations(document):
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            yield f"{method} {path}", operation
+
+
 def test_every_parameter_of_every_model_is_in_it(document):
     for spec in catalog.MODELS.values():
-        body = document["paths"][f"/api/v1/{spec.slug}"]["post"]["requestBody"]
-        properties = body["content"]["application/json"]["schema"]["properties"]["formState"]["properties"]
-        assert set(properties) == {field.name for field in spec.fields}
+        for path in (f"/api/v1/{spec.slug}", f"/api/v1/{spec.slug}/estimate"):
+            body = document["paths"][path]["post"]["requestBody"]["content"]["application/json"]["schema"]
+            shape = resolve(document, body["properties"]["formState"])
+            assert set(shape["properties"]) == {field.name for field in spec.fields}
+            assert all(each["description"] for each in shape["properties"].values())
 
 
-def test_no_schema_of_a_parameter_is_left_without_a_type(document):
-    for path in document["paths"].values():
-        for operation in path.values():
-            assert operation["responses"]["200"]["content"]["application/json"]["schema"]["type"] == "object"
-            assert operation["security"]
+def test_every_operation_says_what_it_answers(document):
+    public = set()
+    for name, operation in operations(document):
+        responses = operation["responses"]
+        [success] = [status for status in responses if status.startswith("2")]
+        for status, response in responses.items():
+            if status == "304":
+                assert "content" not in response
+                continue
+            shape = resolve(document, response["content"]["application/json"]["schema"])
+            assert shape["type"] == "object", (name, status)
+            assert (status == success) == ("fields" not in shape["properties"]), (name, status)
+        assert operation["summary"]
+        assert operation["tags"]
+        if "security" in operation:
+            assert {"401", "403", "429"} <= set(responses)
+        else:
+            public.add(name)
+    assert public == {"get /api/v1/errors", "get /api/v1/models"}
+
+
+def test_every_status_is_documented_somewhere(document):
+    found = {status for _name, operation in operations(document) for status in operation["responses"]}
+    assert {"400", "401", "402", "403", "404", "409", "413", "415", "422", "429"} <= found
+
+
+def test_every_reference_leads_somewhere(document):
+    found = re.findall(r'"\$ref": "#/components/schemas/(\w+)"', json.dumps(document))
+    assert found
+    assert set(found) <= set(document["components"]["schemas"])
+
+
+def test_the_examples_fit_their_shapes(document):
+    for name, shape in document["components"]["schemas"].items():
+        for example in shape.get("examples", []):
+            assert set(shape["required"]) <= set(example), name
+
+
+def test_the_webhook_is_described(document):
+    hook = document["webhooks"]["jobEnded"]["post"]
+    assert [each["name"] for each in hook["parameters"]] == [
+        "webhook-id",
+        "webhook-timestamp",
+        "webhook-signature",
+    ]
+    assert hook["requestBody"]["content"]["application/json"]["schema"]["$ref"].endswith("/Job")
+
+
+def test_it_is_russian_for_a_russian_reader(client, db):
+    document = client.get("/api/v1/openapi.json", headers={"Accept-Language": "ru"}).json()
+    assert document["paths"].keys() == json.loads(SNAPSHOT.read_text())["paths"].keys()
+    title = document["paths"]["/api/v1/lipsync-image"]["post"]["summary"]
+    assert re.search("[а-я]", title)

@@ -1,0 +1,92 @@
+"""What a key can ask about itself and its team's credits."""
+
+from datetime import date, timedelta
+from typing import Any
+
+from django.http import HttpRequest, JsonResponse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _lazy
+from ninja import Router
+
+from accounts import access, ledger
+from jobs import queries
+from jobs.api import describe, strict
+from jobs.api.auth import KeyAuth, key_of
+
+DEFAULT_DAYS, MOST_DAYS = 30, 92
+
+router = Router(auth=KeyAuth(), tags=["Account"])
+
+
+@router.get("/key", operation_id="get_key", summary=_lazy("This key"), openapi_extra=describe.key())
+def get_key(request: HttpRequest) -> JsonResponse:
+    strict.no_query(request)
+    key = key_of(request)
+    return JsonResponse(
+        {
+            "id": key.public_id,
+            "name": key.name,
+            "label": key.label,
+            "team": key.team.name,
+            "createdAt": key.created_at.isoformat(),
+            "lastUsedAt": key.last_used_at.isoformat() if key.last_used_at else None,
+        }
+    )
+
+
+@router.get(
+    "/balance", operation_id="get_balance", summary=_lazy("API credits"), openapi_extra=describe.balance()
+)
+def get_balance(request: HttpRequest) -> JsonResponse:
+    strict.no_query(request)
+    key = key_of(request)
+    access.require(key, "credits.read", key.team)
+    purse = ledger.balances(key.team).api
+    return JsonResponse({"available": purse.available, "reserved": purse.reserved})
+
+
+@router.get(
+    "/usage",
+    operation_id="get_usage",
+    summary=_lazy("Usage by day and model"),
+    openapi_extra=describe.usage(),
+)
+def get_usage(request: HttpRequest) -> JsonResponse:
+    key = key_of(request)
+    access.require(key, "credits.read", key.team)
+    first, last = _range(strict.query(request, {"from": _day, "to": _day}))
+    used = list(queries.usage(key.team, first=first, last=last))
+    document: dict[str, Any] = {
+        "from": first.isoformat(),
+        "to": last.isoformat(),
+        "jobs": sum(each.jobs for each in used),
+        "credits": sum(each.credits for each in used),
+        "days": [
+            {"date": each.day.isoformat(), "model": each.model, "jobs": each.jobs, "credits": each.credits}
+            for each in used
+        ],
+    }
+    return JsonResponse(document)
+
+
+def _day(name: str, text: str) -> date:
+    try:
+        found = date.fromisoformat(text)
+        # 20260131 and 2026-W05-6 are days to Python, and the first and last of its years have no neighbours.
+        if found.isoformat() != text or not 2000 <= found.year < 9000:
+            raise ValueError(text)
+        return found
+    except ValueError:
+        sentence = _("%(name)s must be a day, such as 2026-01-31.") % {"name": name}
+        raise strict.wrong(name, "invalid", sentence) from None
+
+
+def _range(asked: dict[str, date]) -> tuple[date, date]:
+    """From the first day to the last, in UTC: the last thirty days unless said otherwise."""
+    last = asked.get("to") or timezone.now().date()
+    first = asked.get("from") or last - timedelta(days=DEFAULT_DAYS - 1)
+    if not 0 <= (last - first).days < MOST_DAYS:
+        sentence = _("from and to must name at most %(most)s days, the earlier one first.")
+        raise strict.wrong("from", "out_of_range", sentence % {"most": MOST_DAYS})
+    return first, last

@@ -1,0 +1,286 @@
+"""What OpenAPI says of each operation, and of the webhook that this site sends."""
+
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+
+from jobs import catalog
+from jobs.api import schema, tags
+from jobs.api.schema import ref
+from jobs.catalog import ModelSpec
+from jobs.catalog.base import ACCEPTS
+
+Part = dict[str, Any]
+
+# By status: what a refusal means, for OpenAPI and the documentation page alike.
+REFUSALS = {
+    400: _("The body cannot be read."),
+    401: _("There is no key, or it is wrong or revoked."),
+    402: _("Too few API credits."),
+    403: _("The key may not do this."),
+    404: _("Not there, or another team's."),
+    405: _("This address does not take this method; Allow names those that it takes."),
+    409: _("The state of things forbids it: the same Idempotency-Key is in flight, or the job has ended."),
+    413: _("The body or the file is too large."),
+    415: _("The body is not sent as what it should be: JSON, or a multipart form for a file."),
+    422: _("Some fields do not fit; each is listed."),
+    429: _("Too many requests; Retry-After says when to come back."),
+    503: _("The site is busy; Retry-After says when to come back."),
+}
+WITH_KEY = (401, 403, 422, 429)
+WITH_BODY = (400, 413, 415)
+
+
+def _header(description: Any, kind: str = "string", **more: Any) -> Part:
+    return {"description": description, "schema": {"type": kind, **more}}
+
+
+RETRY_AFTER = {"Retry-After": _header(_("Seconds to wait."), "integer", minimum=0)}
+HEADERS: dict[int, Part] = {
+    401: {"WWW-Authenticate": _header(_("Bearer."))},
+    405: {"Allow": _header(_("The methods that this address takes."))},
+    429: RETRY_AFTER,
+    503: RETRY_AFTER,
+}
+ETAG = {
+    "ETag": _header(_("Send it back as If-None-Match; 304 says that nothing has changed.")),
+    "Cache-Control": _header("private, no-cache"),
+}
+
+
+def _json(shape: Part) -> Part:
+    return {"application/json": {"schema": shape}}
+
+
+def _responses(success: str, *refusals: int, status: int = 200, headers: Part | None = None) -> Part:
+    found: Part = {status: {"description": "OK", "content": _json(ref(success))}}
+    if headers:
+        found[status]["headers"] = headers
+    for each in sorted(refusals):
+        found[each] = {"description": REFUSALS[each], "content": _json(ref("Error"))}
+        if each in HEADERS:
+            found[each]["headers"] = HEADERS[each]
+    return found
+
+
+def _body(properties: Part) -> Part:
+    shape = {
+        "type": "object",
+        "required": ["formState"],
+        "additionalProperties": False,
+        "properties": properties,
+    }
+    return {"required": True, "content": _json(shape)}
+
+
+def _query(name: str, description: Any, **shape: Any) -> Part:
+    return {"name": name, "in": "query", "required": False, "description": description, "schema": shape}
+
+
+def submit(spec: ModelSpec) -> Part:
+    key = {
+        "name": "Idempotency-Key",
+        "in": "header",
+        "required": False,
+        "description": _(
+            "1 to 255 printable characters, kept for 24 hours: the same request again, the same job."
+        ),
+        "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[ -~]*$"},
+    }
+    return {
+        "description": spec.summary,
+        "parameters": [key],
+        "requestBody": _body(schema.request(spec)),
+        "responses": _responses("Submitted", 402, 409, 503, *WITH_KEY, *WITH_BODY),
+        "callbacks": {"jobEnded": {"{$request.body#/webhook}": WEBHOOKS["jobEnded"]}},
+    }
+
+
+def estimate(spec: ModelSpec) -> Part:
+    timed = [field.name for field in spec.media_fields if field.kind in ("audio", "video")]
+    length = {"type": ["number", "null"], "exclusiveMinimum": 0, "maximum": 86_400}
+    seconds = {
+        "type": ["object", "null"],
+        "additionalProperties": False,
+        "properties": dict.fromkeys(timed, length),
+        "description": _(
+            "How long your files are, by field, as far as you know. Those of uploads and samples are known here."
+        ),
+        "examples": [dict.fromkeys(timed, 12.5)],
+    }
+    return {
+        "description": _(
+            "The price of a request, and what happens to its video, before anything is spent. "
+            "It takes what a submit takes, and is refused where that would be."
+        ),
+        "requestBody": _body({**schema.request(spec), "seconds": seconds}),
+        "responses": _responses("Estimate", *WITH_KEY, *WITH_BODY),
+    }
+
+
+def job() -> Part:
+    known = {
+        "name": "If-None-Match",
+        "in": "header",
+        "required": False,
+        "description": _("The ETag of an earlier answer: 304 without a body while nothing has changed."),
+        "schema": {"type": "string"},
+    }
+    responses = _responses("Job", 401, 403, 404, 429, headers=ETAG)
+    responses[304] = {"description": _("Nothing has changed."), "headers": ETAG}
+    return {"parameters": [known], "responses": responses}
+
+
+def list_jobs() -> Part:
+    return {
+        "description": _(
+            "The team's jobs, newest first, as the documents that each of them has. "
+            "Send nextCursor as cursor, and the same filters, for the next page."
+        ),
+        "parameters": [
+            _query("status", _("Only these."), type="string", enum=["processing", "completed", "failed"]),
+            _query("model", _("Only this model's."), type="string", enum=list(catalog.MODELS)),
+            _query(
+                "reference",
+                _("Only those that were submitted with exactly this reference."),
+                type="string",
+                maxLength=tags.REFERENCE_LENGTH,
+            ),
+            _query("createdAfter", _("Submitted at this time or later."), type="string", format="date-time"),
+            _query("createdBefore", _("Submitted before this time."), type="string", format="date-time"),
+            _query("limit", _("Jobs a page."), type="integer", minimum=1, maximum=100, default=20),
+            _query("cursor", _("The nextCursor of the page before."), type="string"),
+        ],
+        "responses": _responses("Jobs", *WITH_KEY),
+    }
+
+
+def cancel() -> Part:
+    return {
+        "description": _(
+            "Ends a job that has not ended; its credits return, and it is failed with the error Canceled. "
+            "Canceling again changes nothing."
+        ),
+        "responses": _responses("Job", 404, 409, *WITH_KEY, *WITH_BODY),
+    }
+
+
+def upload() -> Part:
+    form = {
+        "type": "object",
+        "required": ["kind", "file"],
+        "additionalProperties": False,
+        "properties": {
+            "kind": {"type": "string", "enum": list(ACCEPTS)},
+            "file": {"type": "string", "contentMediaType": "application/octet-stream"},
+        },
+    }
+    return {
+        "description": _(
+            "For a client without a public address: the answer's value stands for the file in formState, "
+            "for this team alone."
+        ),
+        "requestBody": {"required": True, "content": {"multipart/form-data": {"schema": form}}},
+        "responses": _responses("Upload", 503, *WITH_KEY, *WITH_BODY, status=201),
+    }
+
+
+def key() -> Part:
+    return {"description": _("Which key this is."), "responses": _responses("Key", *WITH_KEY)}
+
+
+def balance() -> Part:
+    return {
+        "description": _("The API credits of the key's team, which its requests spend."),
+        "responses": _responses("Balance", *WITH_KEY),
+    }
+
+
+def usage() -> Part:
+    return {
+        "description": _("What the team's keys spent, from the ledger, by day in UTC and by model."),
+        "parameters": [
+            _query("from", _("The first day; 30 days in all without it."), type="string", format="date"),
+            _query("to", _("The last day; today without it."), type="string", format="date"),
+        ],
+        "responses": _responses("Usage", *WITH_KEY),
+    }
+
+
+def errors() -> Part:
+    return {
+        "description": _("Every stable code, with its sentence in the language of Accept-Language."),
+        "responses": _responses("Errors", 422),
+    }
+
+
+def models() -> Part:
+    return {
+        "description": _("Every model with its parameters and prices."),
+        "responses": _responses("Models", 422),
+    }
+
+
+SIGNED = {
+    "webhook-id": _header(_("The same for every attempt, so that a repeat can be told.")),
+    "webhook-timestamp": _header(_("Seconds since 1970: refuse what is older than five minutes.")),
+    "webhook-signature": _header(
+        _("v1, and the base64 of an HMAC-SHA256; two of them, with a space between, while secrets rotate.")
+    ),
+}
+WEBHOOKS: Part = {
+    "jobEnded": {
+        "post": {
+            "operationId": "job_ended",
+            "summary": _("A job has completed or failed"),
+            "description": _(
+                "Sent to the webhook of a submit, signed by the Standard Webhooks specification. "
+                "Any 2xx is success; anything else, a redirect too, is tried again; 410 ends it."
+            ),
+            "parameters": [
+                {"name": name, "in": "header", "required": True, **part} for name, part in SIGNED.items()
+            ],
+            "requestBody": {"required": True, "content": _json(ref("Job"))},
+            "responses": {
+                "2XX": {"description": _("Received.")},
+                "410": {"description": _("Not wanted any more: it is not sent again.")},
+            },
+            "security": [],
+        }
+    }
+}
+TAGS = [
+    {"name": "Generate", "description": _("Submit a job, or ask what it would cost.")},
+    {"name": "Jobs", "description": _("Follow, find and cancel jobs.")},
+    {"name": "Files", "description": _("Send files that have no public address.")},
+    {"name": "Account", "description": _("The key and its team's credits.")},
+    {"name": "Catalog", "description": _("What there is; needs no key.")},
+]
+ID_IN_PATH = {
+    "name": "request_id",
+    "in": "path",
+    "required": True,
+    "description": _("The id that the submit answered with."),
+    "schema": {"type": "string", "format": "uuid"},
+}
+
+
+def complete(document: Part) -> Part:
+    """ninja's document with the shapes, the webhooks, and what it cannot know of the operations."""
+    for path in document["paths"].values():
+        for operation in path.values():
+            _correct(operation)
+    document["components"]["schemas"] = {**document["components"].get("schemas", {}), **schema.COMPONENTS}
+    document["servers"] = [{"url": "/"}]
+    document["tags"] = TAGS
+    document["webhooks"] = WEBHOOKS
+    return document
+
+
+def _correct(operation: Part) -> None:
+    operation["parameters"] = [
+        ID_IN_PATH if each["name"] == "request_id" else each for each in operation["parameters"]
+    ]
+    # ninja adds a bare 200 to an operation that answers otherwise.
+    if not operation["responses"].get(200, {}).get("content"):
+        operation["responses"].pop(200, None)
