@@ -1,7 +1,7 @@
 # `make help` lists the targets. Needs git, make and Python 3.11 or 3.12 with pip; the rest is installed into .venv.
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test test-slow test-services test-browser lint format demo screenshots openapi lock clean
+.PHONY: help run test test-slow test-services test-browser lint format demo screenshots openapi bench-engine bench-sync lock clean
 
 PY := .venv/bin/python
 RUNTIME := .venv/set-runtime
@@ -49,6 +49,12 @@ screenshots: $(BROWSER) ## Make the pictures of docs/ again from a running site 
 
 openapi: $(RUNTIME) ## Write the OpenAPI document again after a change of the API
 	@$(PY) manage.py export_openapi_schema --api jobs.api.site.api --indent 2 --output jobs/api/openapi.json
+
+bench-engine: $(RUNTIME) ## Measure the engine's speed, memory and file size (ONLY=3s, LONG=1 for ten minutes)
+	@$(PY) -m jobs.engine.bench engine $(if $(ONLY),--only $(ONLY)) $(if $(LONG),--long)
+
+bench-sync: $(RUNTIME) ## Measure sync and identity with their controls (MEDIA=folder, EVERY=4 for less)
+	@$(PY) -m jobs.engine.bench judge $(if $(MEDIA),--media $(MEDIA)) $(if $(EVERY),--every $(EVERY))
 
 lock: $(RUNTIME) ## Resolve pyproject.toml into the lock files again
 	$(COMPILE) --group setup -o requirements-setup.lock

@@ -10,11 +10,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import cv2
 import numpy as np
 
 from jobs.engine import landmarks as lm
 from jobs.engine.arrays import Array
-from jobs.engine.audio import Phone
+from jobs.engine.audio import LEVELS, Phone
 from jobs.engine.landmarks import Face, FaceTracker, MediapipeLandmarks
 from jobs.engine.sources import open_container, video_frames
 
@@ -22,6 +23,7 @@ MOST_LAG = 8  # frames either way
 SHUT = 0.18  # of the clip's own range
 PAUSE = 0.25  # seconds: shorter silences are closures of stops and gaps between words
 SPREAD = 0.035  # seconds: lips do not jump from phone to phone
+QUIET_DB = 30.0  # below a recording's loud speech: what is quieter is a pause
 CHANCE_WINDOWS = 40  # random windows for each closure
 
 # How far lips part in each phone against the widest, after the usual vowel charts; consonants by place.
@@ -110,6 +112,29 @@ def plain(name: str) -> str:
     return "SIL" if name in {"", "sp", "sil", "pau", "spn"} else name.upper()
 
 
+def envelope(level: Array, frames: int, fps: float) -> Array:
+    """How loud speech is in each frame, 0 at `QUIET_DB` below its loud parts and 1 there: a truth of a kind for
+    recordings whose phones nobody labelled, since mouths open for what is loud in any language.
+
+    level : (m,) dB, 100 a second. Returns (frames,) float64, smoothed like `truth`.
+    """
+    loud = float(np.percentile(level, 95))
+    relative = np.clip((level - loud + QUIET_DB) / QUIET_DB, 0, 1).reshape(-1, 1)
+    smooth = cv2.GaussianBlur(relative, (1, 0), 1, sigmaY=SPREAD * LEVELS, borderType=cv2.BORDER_REPLICATE)
+    at = (np.arange(frames) + 0.5) * LEVELS / fps
+    return np.interp(at, np.arange(level.size) + 0.5, smooth.reshape(-1))
+
+
+def quiet_spells(level: Array) -> list[Phone]:
+    """Pauses by energy alone, as silent phones: where a recording stays `QUIET_DB` below its loud parts.
+
+    level : (m,) dB, 100 a second.
+    """
+    quiet = np.concatenate([[False], level < np.percentile(level, 95) - QUIET_DB, [False]])
+    edges = np.flatnonzero(np.diff(quiet.astype(np.int8)))
+    return [Phone("SIL", start / LEVELS, end / LEVELS) for start, end in edges.reshape(-1, 2)]
+
+
 def relative(values: Array) -> Array:
     """An aperture on its clip's own scale: 0 at its 3rd percentile, 1 at its 95th."""
     low, high = np.percentile(values, [3, 95])
@@ -124,14 +149,24 @@ def opening_range(values: Array) -> float:
 
 def sync(values: Array, wanted: Array) -> Sync:
     """Correlation of an aperture with the truth at the best lag. Both (frames,); r is 0 for a frozen mouth."""
-    best = Sync(-1.0, 0)
-    for lag in sorted(range(-MOST_LAG, MOST_LAG + 1), key=abs):
+    return best_lag(lagged(values, wanted))
+
+
+def lagged(values: Array, wanted: Array) -> Array:
+    """Correlation at each lag from -`MOST_LAG` to `MOST_LAG` frames: (17,) float64. values, wanted : (frames,)."""
+    found = np.zeros(2 * MOST_LAG + 1)
+    for k, lag in enumerate(range(-MOST_LAG, MOST_LAG + 1)):
         mouth = values[max(0, lag) : values.size + min(0, lag)]
         speech = wanted[max(0, -lag) : wanted.size + min(0, -lag)]
-        r = _correlation(mouth, speech)
-        if r > best.r:
-            best = Sync(r, lag)
-    return best
+        found[k] = _correlation(mouth, speech)
+    return found
+
+
+def best_lag(correlations: Array) -> Sync:
+    """The best of `lagged`, or of its mean over clips; the smallest lag among equals."""
+    lags = sorted(range(-MOST_LAG, MOST_LAG + 1), key=abs)
+    lag = max(lags, key=lambda one: float(correlations[one + MOST_LAG]))
+    return Sync(float(correlations[lag + MOST_LAG]), lag)
 
 
 def _correlation(a: Array, b: Array) -> float:
@@ -212,3 +247,45 @@ def interval(clips: Sequence[float], *, rounds: int = 2000, seed: int = 0) -> tu
     drawn = np.random.default_rng(seed).choice(np.asarray(clips, float), (rounds, len(clips)))
     low, high = np.percentile(drawn.mean(axis=1), [2.5, 97.5])
     return float(low), float(high)
+
+
+def interval_of_share(
+    clips: Sequence[tuple[float, float]], *, rounds: int = 2000, seed: int = 0
+) -> tuple[float, float]:
+    """A 95 % bootstrap interval, by clip, of a share of all: the sum of the firsts over the sum of the seconds."""
+    drawn = np.random.default_rng(seed).integers(len(clips), size=(rounds, len(clips)))
+    parts = np.asarray(clips, float)[drawn].sum(axis=1)
+    low, high = np.percentile(parts[:, 0] / np.maximum(parts[:, 1], 1e-9), [2.5, 97.5])
+    return float(low), float(high)
+
+
+def psnr(one: Array, other: Array, where: Array | None = None) -> float:
+    """Peak signal to noise ratio in dB, 10 log10(255^2 / MSE); infinite for equal pictures.
+
+    one, other : (height, width) uint8. where : (height, width) bool, the part that is compared.
+    """
+    square = np.square(one.astype(np.float64) - other)
+    error = float((square if where is None else square[where]).mean())
+    return float(10 * np.log10(255.0**2 / error)) if error else float("inf")
+
+
+def ssim(one: Array, other: Array, where: Array | None = None) -> float:
+    """Mean structural similarity, 1 for equal pictures.
+
+    One plane, 8 bit; Gaussian window of 11 x 11 with a standard deviation of 1.5, K1 = 0.01, K2 = 0.03 (Z. Wang,
+    A. C. Bovik, H. R. Sheikh, E. P. Simoncelli, "Image quality assessment: from error visibility to structural
+    similarity", IEEE Transactions on Image Processing 13, 2004, equation 13); at its borders the picture is
+    mirrored. one, other : (height, width) uint8. where : (height, width) bool, the windows' middles.
+    """
+    x, y = one.astype(np.float32), other.astype(np.float32)
+    mean_x, mean_y = _windowed(x), _windowed(y)
+    var_x, var_y = _windowed(x * x) - mean_x**2, _windowed(y * y) - mean_y**2
+    both: Array = _windowed(x * y) - mean_x * mean_y
+    c1, c2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
+    likeness = (2 * mean_x * mean_y + c1) * (2 * both + c2)
+    likeness /= (mean_x**2 + mean_y**2 + c1) * (var_x + var_y + c2)
+    return float((likeness if where is None else likeness[where]).mean())
+
+
+def _windowed(values: Array) -> Array:
+    return cv2.GaussianBlur(values, (11, 11), 1.5, borderType=cv2.BORDER_REFLECT_101)

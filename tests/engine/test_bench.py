@@ -1,11 +1,23 @@
 import json
 
 import cv2
+import numpy as np
 import pytest
 
-from jobs.engine import bench
+from jobs.engine import metrics
+from jobs.engine.audio import Phone
+from jobs.engine.bench import judge, labels, media, speed
+from jobs.engine.bench.command import main
+from jobs.engine.bench.identity import outside
+from jobs.engine.bench.sync import Spoken, heard, until_enough_pauses, with_pauses
+from jobs.engine.landmarks import MediapipeLandmarks
+from jobs.engine.sources import read_picture
 from tests.engine.espeak import speak
-from tests.engine.samples import portrait, tone
+from tests.engine.samples import make, portrait, tone
+
+
+def rows(capsys: pytest.CaptureFixture[str]) -> list[dict]:
+    return [json.loads(line) for line in capsys.readouterr().out.splitlines() if line.startswith("{")]
 
 
 @pytest.mark.slow
@@ -15,28 +27,135 @@ def test_sync_prints_a_row_a_clip_and_a_pooled_one_with_its_controls(tmp_path, c
         ("My mother may bake a big apple pie.", "He sees three green trees by the sea.")
     ):
         spoken = speak(text, tmp_path / f"{k}.wav")
-        labels = tmp_path / f"{k}.json"
-        labels.write_text(json.dumps([[p.start, p.end, p.name] for p in spoken.phones]))
-        arguments += [str(spoken.path), str(labels)]
-    bench.main(arguments)
-    first, second, pooled = (json.loads(line) for line in capsys.readouterr().out.splitlines())
-    assert (first["name"], second["name"], pooled["clips"]) == ("0", "1", 2)
-    assert pooled["frozen_r"] == 0.0
-    assert pooled["flapping_r"] < pooled["r"]
+        truth = tmp_path / f"{k}.json"
+        truth.write_text(json.dumps([[p.start, p.end, p.name] for p in spoken.phones]))
+        arguments += [str(spoken.path), str(truth)]
+    main(arguments)
+    first, second, pooled = rows(capsys)
+    assert (first["name"], second["name"], pooled["clips"]) == ("astronaut/0", "astronaut/1", 2)
+    assert pooled["controls"]["frozen_r"] == 0.0
     assert pooled["closures"] == first["closures"] + second["closures"]
+    assert not pooled["j_judged"]
 
 
-def test_speed_names_its_floor(tmp_path, capsys):
-    bench.main(["speed", str(portrait()), str(tone(tmp_path / "a.wav", seconds=1.0))])
-    row = json.loads(capsys.readouterr().out)
-    assert row["name"] == "image-480p-1s"
-    assert row["floor_x_realtime"] > 0
-    assert row["cpu_ms_per_frame"] > 0
+@pytest.mark.slow
+def test_engine_prints_a_row_with_its_floor_and_what_is_asked(capsys):
+    main(["engine", "--only", "image-480p-3s"])
+    printed = capsys.readouterr().out
+    row = json.loads(printed.splitlines()[0])
+    assert list(row)[:6] == [
+        "name",
+        "cpu_ms_per_frame",
+        "x_realtime",
+        "floor_x_realtime",
+        "rss_mb",
+        "first_frame_s",
+    ]
+    assert row["name"] == "image-480p-3s"
+    assert row["frames"] == 75
+    assert row["floor_x_realtime"] > row["x_realtime"] > 0
+    assert 100 < row["rss_mb"] < 600
+    assert 0.02 < row["first_frame_s"] < 75 / 25
+    assert row["ssim"] > row["ssim_x264"] - 0.002
+    assert row["video_bytes"] <= row["video_bytes_x264"] * 1.02
+    assert "(10)" in printed.splitlines()[-1]  # the asked figure beside ours
+
+
+@pytest.mark.slow
+def test_judge_runs_its_own_set_and_says_what_it_skips(capsys, tmp_path):
+    main(["judge", "--media", str(tmp_path / "nowhere"), "--face", str(portrait())])
+    own, skipped, identity = rows(capsys)
+    assert own["clips"] == len(media.SENTENCES)
+    assert own["r"] > own["controls"]["wrong_audio_r"] + 0.2
+    assert own["controls"]["shift_of_5_found_at"] == 5
+    assert "LIPSYNC_MEDIA" in skipped["skipped"]
+    assert identity["kept"]
+    assert identity["ssim"] > 0.97
+
+
+def test_names_are_every_kind_size_and_length_and_can_be_chosen():
+    assert len(speed.all_names(long=False)) == 12
+    assert len(speed.all_names(long=True)) == 18
+    assert speed.all_names(long=False, only="3s") == [
+        "image-480p-3s",
+        "image-720p-3s",
+        "video-480p-3s",
+        "video-720p-3s",
+        "two-faces-480p-3s",
+        "two-faces-720p-3s",
+    ]
+    assert speed.all_names(long=False, only="two-faces-720p-30s") == ["two-faces-720p-30s"]
+    assert speed.parts("two-faces-720p-30s") == ("two-faces", 720, "30s")
+
+
+def test_folder_of_media_is_as_given_or_as_the_environment_says(tmp_path, monkeypatch):
+    assert media.shared(tmp_path / "nowhere") is None
+    monkeypatch.setenv("LIPSYNC_MEDIA", str(tmp_path))
+    assert media.shared(None) == tmp_path
+    assert media.shared(tmp_path / "nowhere") is None
+
+
+def test_own_picture_of_two_shows_two_faces(tmp_path):
+    picture = read_picture(media.two_people(tmp_path / "two.png"))
+    assert len(MediapipeLandmarks.shared().find(picture)) == 2
+
+
+def test_outside_leaves_the_head_out():
+    picture = read_picture(portrait())
+    where = outside(MediapipeLandmarks.shared().find(picture), picture.shape)
+    assert not where[110:190, 190:250].any()
+    assert 0.7 < where.mean() < 0.95
+
+
+def test_labels_are_read_in_every_notation(tmp_path):
+    (tmp_path / "a.json").write_text('[[0, 0.1, "P"], [0.1, 0.3, "IH1"], [0.3, 0.5, "sp"]]')
+    (tmp_path / "b.json").write_text('[[0, 0.1, "b"], [0.1, 0.3, "ẽ"], [0.3, 0.5, ""]]')
+    (tmp_path / "c.lab").write_text(
+        "0 1000000 x^x-sil+hh=iy@x\n1000000 2000000 x^sil-hh+iy=t@1_2\n2000000 2500000 sil^hh-iy+t=er@2\n"
+    )
+    (tmp_path / "d.TextGrid").write_text(
+        'name = "Word"\n intervals [1]:\n xmin = 0\n xmax = 9\n text = "no"\nitem [9]:\n name = "Phonetic"\n'
+        ' intervals [1]:\n  xmin = 0\n  xmax = 0.2\n  text = ""\n'
+        ' intervals [2]:\n  xmin = 0.2\n  xmax = 0.3\n  text = "S"\nitem [10]:\n name = "Tone"\n'
+    )
+    assert labels.read_labels(tmp_path / "a.json")[1] == Phone("IH1", 0.1, 0.3)
+    assert [metrics.plain(p.name) for p in labels.read_labels(tmp_path / "b.json")] == ["B", "EH", "SIL"]
+    assert labels.read_labels(tmp_path / "c.lab") == [
+        Phone("SIL", 0.0, 0.1),
+        Phone("HH", 0.1, 0.2),
+        Phone("IY", 0.2, 0.25),
+    ]
+    assert labels.read_labels(tmp_path / "d.TextGrid") == [Phone("SIL", 0.0, 0.2), Phone("SH", 0.2, 0.3)]
+
+
+def test_empty_label_over_speech_is_no_pause(tmp_path):
+    (tmp_path / "a.json").write_text('[[0, 5, ""], [0, 1, ""], [1, 2, "AA1"], [2, 5, "M"]]')
+    assert [p.name for p in labels.read_labels(tmp_path / "a.json")] == ["", "AA1", "M"]
+
+
+def test_pauses_are_lengthened_in_sound_and_labels_alike(tmp_path):
+    sound = tone(tmp_path / "a.wav", seconds=1.0, level=0.0)
+    quiet = heard(sound).samples.copy()
+    quiet[:] = np.random.default_rng(0).normal(0, 20, quiet.size)
+    for start in (0.1, 0.6):
+        quiet[int(start * 16000) : int((start + 0.3) * 16000)] = 8000
+    media.write_wav(sound, quiet, 16000)
+    said = [Phone("SIL", 0, 0.1), Phone("AA", 0.1, 0.4), Phone("SIL", 0.4, 0.6), Phone("M", 0.6, 0.9)]
+    longer = with_pauses(Spoken("a", sound, [*said, Phone("SIL", 0.9, 1.0)]), tmp_path)
+    samples = heard(longer.audio).samples
+    assert samples.size == pytest.approx(1.6 * 16000, abs=2)
+    assert longer.phones[3] == Phone("M", pytest.approx(1.2), pytest.approx(1.5))
+    assert np.abs(samples[int(1.21 * 16000) : int(1.49 * 16000)]).min() == 8000
+    inserted = samples[int(0.55 * 16000) : int(1.05 * 16000)]
+    assert 10 < inserted.std() < 30  # the room goes on
+    assert until_enough_pauses([Spoken("a", sound, said)] * 2, tmp_path)[0].phones[2].end > 1.1
+
+
+def test_judged_are_english_recordings_and_the_rest_is_only_reported():
+    assert not any(start.startswith(judge.JUDGED) for start in judge.REPORTED.values())
 
 
 def test_sheet_shows_the_face(tmp_path):
-    from tests.engine.samples import make
-
     make(portrait(), tone(tmp_path / "a.wav", seconds=0.4), tmp_path / "made.mp4")
-    bench.main(["sheet", str(tmp_path / "made.mp4"), str(tmp_path / "sheet.png")])
+    main(["sheet", str(tmp_path / "made.mp4"), str(tmp_path / "sheet.png")])
     assert cv2.imread(str(tmp_path / "sheet.png")).shape == (600, 1200, 3)

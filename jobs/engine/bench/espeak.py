@@ -1,6 +1,6 @@
 """Speech with a known truth: eSpeak NG says a sentence and tells when each phone starts.
 
-eSpeak NG keeps global state, so it runs in a process of its own: `python -m tests.engine.espeak OUT.wav TEXT`
+eSpeak NG keeps global state, so it runs in a process of its own: `python -m jobs.engine.bench.espeak OUT.wav RATE TEXT`
 writes the sound and prints `[[start, end, phone], ...]` in seconds, phones in ARPABET.
 """
 
@@ -11,10 +11,11 @@ import sys
 import wave
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from jobs.engine.audio import Phone
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 _SYNCHRONOUS, _PHONEME_EVENTS, _UTF8, _RATE = 2, 1, 1, 1
 _PHONEME = 7  # espeakEVENT_PHONEME
 # eSpeak's mnemonics of American English, without stress and length marks.
@@ -50,7 +51,7 @@ class _Event(ctypes.Structure):
 
 def speak(text: str, path: Path, *, rate: int = 150) -> Spoken:
     """Say `text` into a WAV at `path` (mono, 22,050 Hz)."""
-    command = [sys.executable, "-m", "tests.engine.espeak", str(path), str(rate), text]
+    command = [sys.executable, "-m", "jobs.engine.bench.espeak", str(path), str(rate), text]
     done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True, timeout=60)
     phones = [Phone(name, start, end) for start, end, name in json.loads(done.stdout)]
     with wave.open(str(path)) as sound:
@@ -62,11 +63,11 @@ def _main(path: str, rate: str, text: str) -> None:
 
     library = ctypes.CDLL(espeakng_loader.get_library_path())
     data = str(espeakng_loader.get_data_path()).encode()
-    samples, starts = bytearray(), []
+    samples, starts = bytearray(), list[tuple[float, str]]()
     hertz = library.espeak_Initialize(_SYNCHRONOUS, 0, data, _PHONEME_EVENTS)
 
     @ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.POINTER(_Event))
-    def take(sound, count, events):
+    def take(sound: Any, count: int, events: Any) -> int:
         if sound and count > 0:
             samples.extend(ctypes.string_at(sound, count * 2))
         k = 0
