@@ -11,7 +11,7 @@ from django.core.management import call_command
 
 from jobs import execute, idempotency, lifecycle, media, outbox, remote
 from jobs.providers.embedded import EmbeddedProvider
-from jobs.webhooks import deliver, queue
+from jobs.webhooks import deliver, queue, warn
 from lipsyncweb.celery import app
 
 
@@ -84,6 +84,12 @@ def attend(job_id: str) -> None:
 @at_most(2)
 def deliver_due() -> None:
     deliver.deliver_due(stop=execute.stopping.is_set)
+
+
+@app.task
+@at_most(1)
+def warn_teams() -> None:
+    warn.warn_teams()
 
 
 @app.task

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from jobs.views import connections, generate, history, site
+from jobs.views import connections, generate, history, site, webhooks
 
 urlpatterns = [
     path("", site.home, name="home"),
@@ -21,4 +21,15 @@ urlpatterns = [
     path("connections/<int:pk>", connections.connection_edit, name="connection_edit"),
     path("connections/<int:pk>/switch", connections.connection_switch, name="connection_switch"),
     path("connections/<int:pk>/remove", connections.connection_remove, name="connection_remove"),
+    path("webhooks", webhooks.webhooks, name="webhooks"),
+    path("webhooks/default", webhooks.default, name="webhook_default"),
+    path("webhooks/secret", webhooks.secret, name="webhook_reveal"),
+    path("webhooks/rotate", webhooks.rotate, name="webhook_rotate"),
+    path("webhooks/end-overlap", webhooks.end_overlap, name="webhook_end_overlap"),
+    path("webhooks/test", webhooks.test, name="webhook_test"),
+    path("webhooks/replay", webhooks.replay_failed, name="webhook_replay_failed"),
+    path("webhooks/check", webhooks.check_signature, name="webhook_check"),
+    path("webhooks/deliveries/<uuid:pk>", webhooks.delivery, name="delivery"),
+    path("webhooks/deliveries/<uuid:pk>/card", webhooks.delivery_card, name="delivery_card"),
+    path("webhooks/deliveries/<uuid:pk>/replay", webhooks.replay, name="delivery_replay"),
 ]

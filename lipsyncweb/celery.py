@@ -59,6 +59,7 @@ app.conf.update(
             "options": {"expires": settings.SWEEP_SECONDS},
         },
         "deliver-due": {"task": "jobs.tasks.deliver_due", "schedule": 5.0, "options": {"expires": 5}},
+        "warn-teams": {"task": "jobs.tasks.warn_teams", "schedule": 60.0, "options": {"expires": 60}},
         "poll-providers": {"task": "jobs.tasks.poll_providers", "schedule": 5.0, "options": {"expires": 5}},
         "collect-due": {"task": "jobs.tasks.collect_due", "schedule": 5.0, "options": {"expires": 5}},
         "expire": {"task": "jobs.tasks.expire", "schedule": 600.0, "options": {"expires": 600}},

@@ -1,0 +1,74 @@
+"""Reads of a team's deliveries, for the pages and the API."""
+
+import uuid
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models import F, Q, QuerySet
+from django.utils import timezone
+from django.utils.dateparse import parse_datetime
+
+from accounts.models import Team
+from jobs.models import WebhookDelivery
+from jobs.models.deliveries import DeliveryState
+
+
+class BadCursor(ValueError):
+    """A cursor that this list has not given."""
+
+
+@dataclass(frozen=True)
+class Page:
+    """Deliveries, newest first; `after` is the cursor of the next page, "" on the last one."""
+
+    deliveries: list[WebhookDelivery]
+    after: str
+
+
+def of_team(team: Team) -> QuerySet[WebhookDelivery]:
+    return WebhookDelivery.objects.filter(team=team)
+
+
+def detail(team: Team, delivery_id: uuid.UUID) -> WebhookDelivery:
+    """One delivery with its attempts; DoesNotExist when it is not there or another team's."""
+    return of_team(team).select_related("job", "receiver").prefetch_related("log").get(pk=delivery_id)
+
+
+def page(team: Team, *, status: str = "", after: str = "", limit: int = 20) -> Page:
+    """The team's deliveries with this status ("" for any), those after the cursor. Raises BadCursor."""
+    rows = of_team(team).select_related("job").order_by("-created_at", "-pk")
+    if status:
+        rows = rows.filter(_with(status))
+    if after:
+        at, pk = _read(after)
+        rows = rows.filter(Q(created_at__lt=at) | Q(created_at=at, pk__lt=pk))
+    found = list(rows[: limit + 1])
+    more = len(found) > limit
+    return Page(found[:limit], _cursor(found[limit - 1]) if more else "")
+
+
+def _with(status: str) -> Q:
+    """The rows that WebhookDelivery.status calls so, in SQL."""
+    held = Q(held_until__gt=timezone.now())
+    first = Q(attempts=F("attempts_before")) | (held & Q(attempts=F("attempts_before") + 1))
+    return {
+        "waiting": Q(state=DeliveryState.DUE) & first,
+        "retrying": Q(state=DeliveryState.DUE) & ~first,
+        "delivered": Q(state=DeliveryState.DELIVERED),
+        "failed": Q(state=DeliveryState.EXHAUSTED),
+    }[status]
+
+
+def _cursor(delivery: WebhookDelivery) -> str:
+    return f"{delivery.created_at.isoformat()}_{delivery.pk.hex}"
+
+
+def _read(text: str) -> tuple[datetime, uuid.UUID]:
+    moment, _underscore, pk = text.partition("_")
+    try:
+        at = parse_datetime(moment)
+        if at is None or at.tzinfo is None or not 1 < at.year < 9999:
+            raise BadCursor(text)
+        return at, uuid.UUID(pk)
+    except ValueError:
+        raise BadCursor(text) from None

@@ -1,0 +1,109 @@
+"""Mail to a team whose receiver keeps failing."""
+
+import threading
+from datetime import timedelta
+
+import pytest
+from django.core import mail
+from django.db import connection
+from django.utils import timezone
+
+from accounts.models import Role
+from jobs.models import Receiver, WebhookDelivery
+from jobs.webhooks import deliver, warn
+from jobs.webhooks.answers import Attempted
+from tests.conftest import character
+from tests.jobs.receiving import ended
+
+HOOK = "https://hooks.example.com/x"
+FAILED = Attempted(code="bad_status", error="The receiver answered 503.", duration_ms=3, status=503)
+
+
+@pytest.fixture
+def receiver(owner):
+    """One that has been failing for an hour."""
+    ended(owner, HOOK)
+    for _ in range(3):
+        WebhookDelivery.objects.update(due_at=timezone.now())
+        deliver.conclude(deliver.claim_next(), FAILED)
+    Receiver.objects.update(failing_since=timezone.now() - timedelta(hours=1))
+    return Receiver.objects.get()
+
+
+@pytest.mark.django_db
+def test_owners_and_administrators_are_written_to_once(owner, teammate, stranger, receiver):
+    character("admin@example.com", team=owner.team, role=Role.ADMIN)
+    assert warn.warn_teams() == 1
+    assert warn.warn_teams() == 0
+    assert [each.to for each in mail.outbox] == [["owner@example.com"], ["admin@example.com"]]
+    message = mail.outbox[0]
+    assert message.subject == "Webhooks to hooks.example.com keep failing"
+    for words in ("The receiver answered 503.", "3 have failed in a row", "1 message has not", "/webhooks"):
+        assert words in message.body
+    assert "&" not in message.body
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"failures": 2},
+        {"failing_since": timezone.now() + timedelta(hours=1)},
+        {"failures": 0, "failing_since": None},
+    ],
+)
+def test_a_hiccup_is_nothing_to_write_about(owner, receiver, change):
+    Receiver.objects.update(**change)
+    assert warn.warn_teams() == 0
+    assert mail.outbox == []
+
+
+@pytest.mark.django_db
+def test_again_the_next_day_while_it_goes_on_and_no_longer(owner, receiver):
+    warn.warn_teams()
+    yesterday = timezone.now() - timedelta(days=1, minutes=1)
+    Receiver.objects.update(warned_at=yesterday)
+    assert warn.warn_teams() == 1
+    Receiver.objects.update(warned_at=yesterday)
+    WebhookDelivery.objects.update(tried_at=yesterday - timedelta(minutes=1))
+    assert warn.warn_teams() == 0  # nothing has been tried since
+
+
+@pytest.mark.django_db
+def test_success_ends_it_and_the_next_failures_are_news(owner, receiver):
+    warn.warn_teams()
+    WebhookDelivery.objects.update(due_at=timezone.now())
+    deliver.conclude(deliver.claim_next(), Attempted(code="", error="", duration_ms=1, status=200))
+    receiver.refresh_from_db()
+    assert (receiver.failures, receiver.warned_at) == (0, None)
+    assert warn.warn_teams() == 0
+
+
+@pytest.mark.django_db
+def test_mail_that_could_not_be_sent_is_sent_later(owner, receiver, settings, unused_port):
+    backend = settings.EMAIL_BACKEND
+    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", unused_port
+    assert warn.warn_teams() == 0
+    settings.EMAIL_BACKEND = backend
+    assert warn.warn_teams() == 1
+    assert len(mail.outbox) == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_two_workers_one_writes(owner, receiver):
+    barrier = threading.Barrier(4)
+
+    def work() -> None:
+        try:
+            barrier.wait(10)
+            warn.warn_teams()
+        finally:
+            connection.close()
+
+    workers = [threading.Thread(target=work) for _ in range(4)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert len(mail.outbox) == 1
