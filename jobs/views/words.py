@@ -40,6 +40,8 @@ STAGES: dict[str, Promise] = {
 
 WARNINGS: dict[str, Promise] = {
     "silent_audio": _("The recording is silent, so the mouth stays still."),
+    "face_lost": _("In part of the video the face could not be followed; those pictures stay as they were."),
+    "face_small": _("In part of the video the face is too small; those pictures stay as they were."),
 }
 
 # The engine and the API speak English. A page in another language says the same by its code, in fewer words.
