@@ -150,13 +150,13 @@ class _Swing:
     """The end of a video, played backwards from its last picture but one, forwards again, and so on."""
 
     def __init__(self, folder: Path | None) -> None:
-        self._folder = folder
-        self.clear()
-
-    def clear(self) -> None:
-        self._scratch = Scratch(self._folder)
+        self._folder, self._scratch = folder, Scratch(folder)
         self._starts: list[int] = []
         self._end = 0
+
+    def clear(self) -> None:
+        self._scratch.close()
+        self._scratch, self._starts = Scratch(self._folder), []
 
     def add(self, picture: _Picture) -> None:
         self._scratch.add(picture.planes)

@@ -29,6 +29,7 @@ COMMON = (
 UNEVEN = (24, 25, 30, 50, 60)  # frames a second, for videos without a rate of their own
 REWIND = 2.0  # seconds: a clock that falls back by more was set anew; by less, frames are out of order
 REGULAR = 0.9  # share of equal gaps from which on a rate counts as constant
+UNSTEADY = 0.03  # of a rate: the most that it is rounded by
 SNAP = 0.0004  # of a rate: 30 and 30000/1001 are 0.001 apart
 
 
@@ -85,7 +86,7 @@ def read_timeline(container: Any, *, limits: Limits = DEFAULT) -> Timeline:
     average = (starts.size - 1) / float(starts[-1] - starts[0]) if gaps.size else 1 / seconds
     if average > limits.fps * 1.01 and starts.size > 2:
         raise _too_fast(average, limits)
-    return Timeline(seconds, average, constant_rate(gaps, usual))
+    return Timeline(seconds, average, constant_rate(gaps, usual, float(stated or 0)))
 
 
 def _too_fast(rate: float, limits: Limits) -> InputError:
@@ -115,10 +116,11 @@ def _starts(container: Any, limits: Limits) -> tuple[Array, float]:
     return np.sort(np.asarray(starts, np.float64)), length
 
 
-def constant_rate(gaps: Array, usual: float) -> Fraction:
+def constant_rate(gaps: Array, usual: float, stated: float = 0.0) -> Fraction:
     """The constant rate at which frames with these gaps are best shown.
 
-    gaps : (n,) float64, seconds between one frame and the next. usual : their median.
+    gaps : (n,) float64, seconds between one frame and the next. usual : their median. stated : the header's rate,
+    which decides where the gaps leave a doubt.
 
     Evenly spaced frames keep their own rate: exactly, when it is one in common use; a whole part of it beyond
     60 a second, as in slow motion; a multiple of it below 24, so that every picture is held equally long.
@@ -129,13 +131,17 @@ def constant_rate(gaps: Array, usual: float) -> Fraction:
         mean = gaps.size / float(gaps.sum())
         return min(map(Fraction, UNEVEN), key=lambda rate: abs(float(rate) - max(mean, 1 / usual)))
     rate = regular.size / float(regular.sum()) if regular.size else 1 / usual
+    # Readings in milliseconds, few of them, tell the rate no better than this.
+    slack = max(SNAP, 0.0011 / max(float(regular.sum()), usual))
+    if abs(stated / rate - 1) <= slack:
+        rate = stated
     rate = min(max(rate, 1e-3), 1e6)
     if rate < SLOWEST:
         rate *= math.ceil(SLOWEST / rate)
     elif rate > FASTEST:
         rate /= math.ceil(rate / FASTEST)
-    # Readings in milliseconds, few of them, tell the rate no better than this.
-    slack = max(SNAP, 0.0011 / max(float(regular.sum()), usual))
+    if regular.size:  # a phone's gaps vary by some percent: nobody sees 29.97 for 29.99
+        slack = max(slack, min(UNSTEADY, float(np.abs(regular - usual).mean()) / usual))
     nearest = min(COMMON, key=lambda common: abs(float(common) - rate))
     if abs(float(nearest) / rate - 1) <= slack:
         return nearest

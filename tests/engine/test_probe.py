@@ -6,15 +6,17 @@ import subprocess
 import sys
 import zlib
 from dataclasses import asdict
+from fractions import Fraction
 
 import pytest
 from PIL import Image
 
 from jobs.engine import confine
+from jobs.engine.clip import Clip
 from jobs.engine.errors import EngineDied, InputError
 from jobs.engine.limits import Limits
 from jobs.engine.probe import Probe, probe
-from tests.engine.files import write_sound, write_video
+from tests.engine.files import numbered, write_clip, write_sound, write_video
 
 
 def refusal(path, *, kind, **options) -> InputError:
@@ -54,6 +56,27 @@ def test_a_video_is_measured_by_its_packets(tmp_path, codec, container):
     assert (found.width, found.height, found.channels) == (64, 64, 1)
     assert found.seconds == pytest.approx(2.0, abs=0.05)
     assert found.fps == pytest.approx(25, abs=0.5)
+
+
+def test_a_video_is_measured_as_it_is_shown(tmp_path):
+    """Turned, with wide pixels, with frames at uneven times of which the first is not at zero."""
+    times = [1.0, 1.03, 1.1, 1.2, 1.25, 1.5]
+    path = write_clip(
+        tmp_path / "x",
+        map(numbered, range(6)),
+        times=times,
+        turn=(90, False, False),
+        aspect=Fraction(4, 3),
+        container="mp4",
+    )
+
+    found = probe(path, kind="video")
+
+    assert (found.width, found.height) == (48, 85)
+    assert found.fps == pytest.approx(5 / 0.5, abs=0.1)
+    clip = Clip(path, resolution=48, seconds=1)
+    assert found.seconds == clip.source_seconds == pytest.approx(0.5, abs=0.3)
+    assert (clip.width, clip.height) == (48, 84)
 
 
 def test_refusals_cross_the_process_with_code_and_sentence(tmp_path):

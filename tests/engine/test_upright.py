@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from jobs.engine.clip import Clip
-from jobs.engine.probe import probe
 from jobs.engine.tonemap import HLG, PQ, to_709
 from tests.engine.files import patch, write_clip
 
@@ -45,8 +44,6 @@ def test_turned_videos_are_upright(tmp_path, degrees, mirror):
     assert np.abs(seen_corners(planes.y).astype(int) - expected).max() <= 2
     assert planes.shape == ((96, 64) if degrees % 180 else (64, 96))
     assert planes.u.shape == planes.v.shape == tuple(side // 2 for side in planes.shape)
-    found = probe(path, kind="video")
-    assert (found.height, found.width) == planes.shape
 
 
 @pytest.mark.parametrize(
@@ -61,8 +58,6 @@ def test_pixels_become_square(tmp_path, aspect, size, turned):
 
     wanted = np.array(size[::-1] if turned else size)
     assert (clip.width / clip.height) == pytest.approx(wanted[0] / wanted[1], abs=0.02)
-    found = probe(path, kind="video")
-    assert (found.width, found.height) == tuple(wanted)
 
 
 @pytest.mark.parametrize("codec", ["mjpeg", "libvpx-vp9"])
@@ -148,7 +143,7 @@ STORED = [
 
 
 @pytest.mark.parametrize(("matrix", "shares", "full", "codec", "stored", "container"), STORED)
-@pytest.mark.parametrize("side", [64, 96])
+@pytest.mark.parametrize("side", [64])
 def test_colours_are_right_whatever_they_are_stored_as(
     tmp_path, matrix, shares, full, codec, stored, container, side
 ):
