@@ -178,7 +178,8 @@ def _change(purses: models.QuerySet[Purse], line: Entry) -> None:
     )
     if moved != 1:
         raise _Refused
-    line.purse = purses.only("pk").get()
+    # Found by the INSERT itself: a submit has few queries to spend.
+    line.purse_id = models.Subquery(purses.values("pk"))
     line.save(force_insert=True)
 
 

@@ -29,7 +29,13 @@ NUDGE_LASTS = 600.0  # seconds; what was not taken by then has been sent again
 def promise(job: Job, *, due_at: datetime | None = None) -> None:
     """Write the job's outbox row in the caller's transaction and nudge a worker after its commit, or at `due_at`."""
     again = due_at or timezone.now() + RESEND_AFTER
-    Outbox.objects.update_or_create(job=job, defaults={"due_at": again})
+    # One statement, be there such a row or not.
+    Outbox.objects.bulk_create(
+        [Outbox(job=job, due_at=again)],
+        update_conflicts=True,
+        unique_fields=["job"],
+        update_fields=["due_at"],
+    )
     if due_at is None:
         transaction.on_commit(lambda: _nudge(job))
 

@@ -106,6 +106,9 @@ def settings_of(team: Team) -> WebhookSettings:
 
 def default_url(team: Team, actor: Actor) -> str:
     """Where the webhook of a submit goes that names no address; "" for nowhere."""
+    known: str | None = getattr(actor, "default_webhook", None)  # the API reads it with the key
+    if known is not None:
+        return known
     found = settings_of(team)
     return found.url if isinstance(actor, ApiKey) or found.browser_jobs else ""
 
