@@ -141,10 +141,20 @@ def activity(level: Array) -> Array:
     peak = float(np.percentile(level, 97))
     if peak < SILENCE_DB:
         return np.zeros(level.size, bool)
-    floor = max(float(np.percentile(level, 5)), peak - 55.0)
+    floor = noise_floor(level)
     threshold = floor + 0.33 * (peak - floor) if peak - floor > 12 else peak - 12
     threshold = min(threshold, peak - 18) if peak - floor > 24 else threshold
-    return long_runs(~long_runs(~(level > threshold), 12), 4)
+    return steady(level > threshold)
+
+
+def noise_floor(level: Array) -> float:
+    """How loud the recording is where nothing is said, in dB: its quietest twentieth, but not digital silence."""
+    return max(float(np.percentile(level, 5)), float(np.percentile(level, 97)) - 55.0)
+
+
+def steady(speaks: Array) -> Array:
+    """Readings of speech without gaps under 120 ms and bursts under 40 ms. (m,) bool, and so returned."""
+    return long_runs(~long_runs(~speaks, 12), 4)
 
 
 def long_runs(mask: Array, shortest: int) -> Array:

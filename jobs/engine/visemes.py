@@ -14,14 +14,17 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from jobs.engine.arrays import Array, smoothstep
-from jobs.engine.audio import LEVELS, PHONES, Speech, long_runs, runs
+from jobs.engine.audio import LEVELS, PHONES, Speech, long_runs, noise_floor, runs, steady
 
 FPS = 25
 VOICED_DB = 11.0  # below the recording's loud speech: louder than that no pause is
+FAINT_DB = 6.0  # above the noise: what the recogniser takes for speech is speech from there on
 UNHEARD = 8  # readings of 10 ms: so long the voice may sound loud in what the recogniser takes for silence
 PARTED = 0.05  # the least opening of a phone that is no closure
 QUICK, SLOW = 0.030, 0.055  # seconds: standard deviation of the dominance of opening, and of the lips' shape
 LIKELY = 0.15  # probability from which on a p, b or m is shown
+NEARLY = 0.7  # of its best: the lips are shut while a closure is so likely
+LOUD = 0.2  # share of an opening that a loud voice adds
 BESIDE = 0.04  # seconds within which lips part beside a closure
 
 # Per phone: opening 0..1, width -1 (narrow) to 1 (spread), rounding 0..1, upper lip raised 0..1,
@@ -69,7 +72,7 @@ _TABLE: dict[str, tuple[float, ...]] = {
     "HH": (0.45, 0.00, 0.00, 0.1, 0.0, 0.0, 0.3, 0.1),
 }
 _SILENCE, _MIDDLING = PHONES.index("SIL"), PHONES.index("AH")
-_STOPS, _NASAL = [PHONES.index("B"), PHONES.index("P")], PHONES.index("M")
+_CLOSURES = [PHONES.index(name) for name in ("P", "B", "M")]
 
 
 @dataclass(frozen=True)
@@ -109,28 +112,35 @@ def mouth_track(heard: Array, speech: Speech, fps: float = FPS) -> MouthTrack:
     frames = frame_count(speech.seconds, fps)
     if speech.silent:
         return MouthTrack.still(frames)
-    heard = _with_pauses(heard, speech)
+    speaks = _speaks(heard, speech)
+    heard = _with_pauses(heard, speech, speaks)
     loud = _loudness(speech)
     shape = _blend(heard)
-    shape[:, 0] *= (0.72 + 0.4 * loud) * _ease(speech)
+    shape[:, 0] *= (0.85 + LOUD * loud) * _ease(speaks)
     shape = _by_frame(np.column_stack([shape, loud]), frames, fps)
     opening, press = _shut_closures(shape[:, 0], shape[:, 5], heard, fps)
     columns = (opening, *shape[:, 1:5].T, press, shape[:, 6])
     return MouthTrack(*(np.ascontiguousarray(column, np.float32) for column in columns))
 
 
-def _with_pauses(heard: Array, speech: Speech) -> Array:
-    """Where the recording is quiet there is silence, and where it is loud no silence but a middling vowel.
+def _speaks(heard: Array, speech: Speech) -> Array:
+    """Where somebody speaks, (m,) bool: loud enough, or faint, as the ends of words are, but heard as speech."""
+    faint = speech.level > noise_floor(speech.level) + FAINT_DB
+    return steady(speech.active | (faint & (heard[:, _SILENCE] < 0.5)))
+
+
+def _with_pauses(heard: Array, speech: Speech, speaks: Array) -> Array:
+    """Where nobody speaks there is silence, and where it is loud no silence but a middling vowel.
 
     The recogniser hears phones in noise, and nothing in voices it does not know. Returns the shape of `heard`.
     """
     heard = heard.copy()
     voiced = float(np.percentile(speech.level[speech.active], 90)) - VOICED_DB
-    deaf = long_runs((heard[:, _SILENCE] > 0.5) & speech.active & (speech.level > voiced), UNHEARD)
+    deaf = long_runs((heard[:, _SILENCE] > 0.5) & speaks & (speech.level > voiced), UNHEARD)
     heard[deaf, _MIDDLING] += heard[deaf, _SILENCE]
     heard[deaf, _SILENCE] = 0.0
-    heard[~speech.active] = 0.0
-    heard[~speech.active, _SILENCE] = 1.0
+    heard[~speaks] = 0.0
+    heard[~speaks, _SILENCE] = 1.0
     return heard
 
 
@@ -169,10 +179,9 @@ def _loudness(speech: Speech) -> Array:
     return _smoothed(np.clip((speech.level - (high - 24.0)) / 24.0, 0.0, 1.0), 0.02)
 
 
-def _ease(speech: Speech) -> Array:
+def _ease(speaks: Array) -> Array:
     """How far the mouth may open: (m,) 0 where nobody speaks; it opens a little before the sound, as speakers do."""
-    near = np.convolve(speech.active.astype(float), np.ones(6) / 6, mode="same")
-    return smoothstep(near, 0.0, 0.6)
+    return smoothstep(np.convolve(speaks.astype(float), np.ones(6) / 6, mode="same"), 0.0, 0.6)
 
 
 def _by_frame(values: Array, frames: int, fps: float) -> Array:
@@ -202,17 +211,13 @@ def _shut_closures(opening: Array, press: Array, heard: Array, fps: float) -> tu
 
 
 def closures(heard: Array) -> list[tuple[float, float]]:
-    """Start and end in seconds of every likely closure of the lips.
+    """Start and end in seconds of every likely closure of the lips: while it is nearly as likely as at its best.
 
-    heard : (m, 40). Each lasts while it is at least half as likely as at its best. The interval of a stop ends
-    with its release, when the lips part; in a nasal they stay closed.
+    heard : (m, 40) probabilities of PHONES.
     """
-    likely = heard[:, [*_STOPS, _NASAL]].sum(axis=1)
+    likely = heard[:, _CLOSURES].sum(axis=1)
     found = []
     for start, end in runs(likely > LIKELY):
-        best = likely[start:end].max()
-        core = start + np.flatnonzero(likely[start:end] > 0.5 * best)
-        first, last = int(core[0]), int(core[-1]) + 1
-        nasal = heard[first:last, _NASAL].sum() > 0.5 * likely[first:last].sum()
-        found.append((first / LEVELS, (last - (0.0 if nasal else 0.25 * (last - first))) / LEVELS))
+        near = start + np.flatnonzero(likely[start:end] > NEARLY * likely[start:end].max())
+        found.append((int(near[0]) / LEVELS, (int(near[-1]) + 1) / LEVELS))
     return found
