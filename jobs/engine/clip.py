@@ -95,8 +95,9 @@ class Clip:
             for picture in self._pictures():
                 if picture.end > keep:
                     swing.add(picture)
-                for _ in range(picture.start, picture.end):
+                for _ in range(picture.start + 1, picture.end):
                     yield ClipFrame(picture.planes.copy(), picture.start)
+                yield ClipFrame(picture.planes, picture.start)
                 end = picture.end
             if end < self.frames and self._turns_at(end) < keep:
                 # Less could be decoded than the packets promised: it turns round sooner than was thought.

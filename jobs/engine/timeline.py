@@ -27,6 +27,7 @@ COMMON = (
     Fraction(60),
 )
 UNEVEN = (24, 25, 30, 50, 60)  # frames a second, for videos without a rate of their own
+STILL = 25  # frames a second, where there is hardly one picture
 REWIND = 2.0  # seconds: a clock that falls back by more was set anew; by less, frames are out of order
 REGULAR = 0.9  # share of equal gaps from which on a rate counts as constant
 UNSTEADY = 0.03  # of a rate: the most that it is rounded by
@@ -77,7 +78,7 @@ def read_timeline(container: Any, *, limits: Limits = DEFAULT) -> Timeline:
     gaps = np.diff(starts)
     gaps = gaps[gaps > 1e-6]
     stated = moving(container)[0].average_rate
-    usual = float(np.median(gaps)) if gaps.size else 1 / float(stated or 25)
+    usual = float(np.median(gaps)) if gaps.size else 1 / STILL
     # A last frame without a length, as in Matroska, is as long as the others.
     seconds = float(starts[-1] - starts[0]) + (last if last > 0 else usual)
     if seconds > limits.seconds:
@@ -124,24 +125,26 @@ def constant_rate(gaps: Array, usual: float, stated: float = 0.0) -> Fraction:
 
     Evenly spaced frames keep their own rate: exactly, when it is one in common use; a whole part of it beyond
     60 a second, as in slow motion; a multiple of it below 24, so that every picture is held equally long.
-    Others get the common rate that is nearest to their mean or to their usual gap, whichever is faster.
+    Others get the common rate that is nearest to their mean or to their usual gap, whichever is faster, and
+    those with hardly a picture in a second that of stills.
     """
+    if not gaps.size or usual > 1.001:
+        return Fraction(STILL)
     regular = gaps[np.abs(gaps - usual) <= 0.1 * usual + 0.0011]  # many files count in milliseconds
     if gaps.size and regular.size < REGULAR * gaps.size:
         mean = gaps.size / float(gaps.sum())
         return min(map(Fraction, UNEVEN), key=lambda rate: abs(float(rate) - max(mean, 1 / usual)))
-    rate = regular.size / float(regular.sum()) if regular.size else 1 / usual
+    rate = regular.size / float(regular.sum())
     # Readings in milliseconds, few of them, tell the rate no better than this.
-    slack = max(SNAP, 0.0011 / max(float(regular.sum()), usual))
+    slack = max(SNAP, 0.0011 / float(regular.sum()))
     if abs(stated / rate - 1) <= slack:
         rate = stated
-    rate = min(max(rate, 1e-3), 1e6)
     if rate < SLOWEST:
         rate *= math.ceil(SLOWEST / rate)
     elif rate > FASTEST:
         rate /= math.ceil(rate / FASTEST)
-    if regular.size:  # a phone's gaps vary by some percent: nobody sees 29.97 for 29.99
-        slack = max(slack, min(UNSTEADY, float(np.abs(regular - usual).mean()) / usual))
+    # A phone's gaps vary by some percent, and nobody sees 29.97 for 29.99.
+    slack = max(slack, min(UNSTEADY, float(np.abs(regular - usual).mean()) / usual))
     nearest = min(COMMON, key=lambda common: abs(float(common) - rate))
     if abs(float(nearest) / rate - 1) <= slack:
         return nearest

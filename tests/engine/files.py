@@ -91,6 +91,7 @@ def write_clip(
     aspect: Fraction | None = None,
     tags: Mapping[str, int] | None = None,
     options: Mapping[str, str] | None = None,
+    movflags: str = "",
 ) -> Path:
     """Frames as they are given, arrays in the layout `pix_fmt` or whole, in a file that stores `stored`.
 
@@ -98,7 +99,7 @@ def write_clip(
     whether it is then mirrored across and down. aspect : of a pixel. tags : colours, by numbers of H.273.
     """
     base = Fraction(1, 90_000)
-    with av.open(path, "w", format=container) as output:
+    with av.open(path, "w", format=container, options={"movflags": movflags} if movflags else {}) as output:
         stream = output.add_stream(codec, rate=rate, options=dict(options or {}))
         stream.pix_fmt, stream.time_base, stream.codec_context.time_base = stored, base, base
         if turn:

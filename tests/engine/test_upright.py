@@ -46,6 +46,15 @@ def test_turned_videos_are_upright(tmp_path, degrees, mirror):
     assert planes.u.shape == planes.v.shape == tuple(side // 2 for side in planes.shape)
 
 
+def test_a_matrix_of_nothing_turns_nothing(tmp_path):
+    path = write_clip(tmp_path / "x", [corners()], turn=(0, False, False), options={"qp": "4"})
+    unit, data = (65536).to_bytes(4), path.read_bytes()
+    assert data.count(unit + bytes(12) + unit) >= 1
+    path.write_bytes(data.replace(unit + bytes(12) + unit, bytes(20)))
+
+    assert first(path).shape == (64, 96)
+
+
 @pytest.mark.parametrize(
     ("aspect", "size"),
     [(Fraction(4, 3), (128, 64)), (Fraction(1, 2), (96, 128)), (Fraction(0), (96, 64))],
