@@ -64,7 +64,7 @@ class Portrait:
         self._territory = territory
         if territory is not None:
             self._keep_within(territory)
-        self._eyes = find_eyes(face, self.source.y)
+        self._eyes = find_eyes(face, self.source)
         self._texture = Texture(self.source)
         self._region = Places(self._grid.box, self._grid.step)
         self._mouth = MouthPainter(self._frame, self._lips, self._grid)
@@ -90,9 +90,7 @@ class Portrait:
         )
         if performance.blink[k] > 0:
             for eye in self._eyes:
-                blink(
-                    eye, float(performance.blink[k]), self._head_at(head, eye.box), self.source, self._target
-                )
+                blink(eye, float(performance.blink[k]), self._head_at(head, eye.box), self._target)
         return self._target if self._masked is None else self._masked.lay(self._target)
 
     @property

@@ -1,5 +1,6 @@
 """Single frames of the portrait, before any encoding."""
 
+import cv2
 import numpy as np
 import pytest
 
@@ -7,7 +8,7 @@ from jobs.engine.compose import Portrait, Style
 from jobs.engine.landmarks import LIP_LOWER_INNER, LIP_UPPER_INNER, Face, MediapipeLandmarks
 from jobs.engine.metrics import face_aperture
 from jobs.engine.motion import Performance
-from jobs.engine.picture import Planes, resized
+from jobs.engine.picture import Planes, resized, to_planes
 from jobs.engine.sources import read_picture
 from jobs.engine.visemes import MouthTrack
 from tests.engine.samples import portrait
@@ -41,8 +42,6 @@ def draw(
 
 
 def seen(planes: Planes) -> Face:
-    import cv2
-
     rgb = cv2.cvtColor(planes.packed(), cv2.COLOR_YUV2RGB_I420)
     return MediapipeLandmarks.shared().find(rgb)[0]
 
@@ -109,6 +108,27 @@ def test_positive_yaw_turns_the_nose_to_the_left_of_the_picture(picture, face, y
     nose = turned.points[4, 0] - turned.points[[33, 263], 0].mean()
     before = face.points[4, 0] - face.points[[33, 263], 0].mean()
     assert (nose - before) * yaw < -0.02
+
+
+def test_long_lashes_are_not_drawn_out_over_the_lid(picture, face):
+    large = resized(picture[40:200, 140:300], 640, 640)
+    face = MediapipeLandmarks.shared().find(large)[0]
+    lashes = large.copy()
+    lids = face.points[[160, 159, 158], :2]
+    for x, y in lids:
+        for step in (-4, 0, 4):
+            cv2.line(lashes, (int(x + step), int(y)), (int(x + step), int(y) - 14), (20, 15, 15), 2)
+    shut = [draw(one, face, performance=still(blink=1.0)).y.astype(int) for one in (large, lashes)]
+    column, top = int(lids[1][0]), int(lids[1][1])
+    lid = np.s_[top - 4 : int(face.points[145, 1]) - 6, column - 12 : column + 12]
+    open_eye = np.abs(to_planes(lashes).y.astype(int) - to_planes(large).y)
+    assert open_eye[top - 12 : top, column - 8 : column + 8].mean() > 40
+    assert np.abs(shut[1] - shut[0])[lid].mean() < 10
+
+
+def test_blink_that_has_hardly_begun_is_hardly_seen(picture, face):
+    begun = draw(picture, face, performance=still(blink=0.02)).y.astype(int)
+    assert np.abs(begun - draw(picture, face).y).mean() < 0.05
 
 
 def test_brow_that_reaches_the_lid_keeps_the_eyes_open(picture, face):

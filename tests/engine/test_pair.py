@@ -9,6 +9,7 @@ import pytest
 from PIL import Image, ImageOps
 
 from jobs.engine import InputError, RenderReport, RenderRequest, metrics
+from jobs.engine.audio import Phone
 from jobs.engine.compose import Portrait, Style
 from jobs.engine.landmarks import Face, MediapipeLandmarks
 from jobs.engine.motion import Performance
@@ -16,7 +17,7 @@ from jobs.engine.pair import Pair
 from jobs.engine.rendering import render
 from jobs.engine.territory import divided
 from jobs.engine.visemes import MouthTrack
-from tests.engine.samples import portrait, tone
+from tests.engine.samples import Script, portrait, tone
 
 
 def two_people(path: Path, *, sides: tuple[int, int] = (140, 310)) -> Path:
@@ -40,7 +41,8 @@ def make(image: Path, output: Path, *, prompt: str = "still head, no blinking", 
     given = {name: fields.pop(name, None) for name in ("left_audio", "right_audio", "mask_image")}
     inputs = {"image": image, **{name: path for name, path in given.items() if path}}
     request = RenderRequest("lipsync-image-multi", inputs, output, prompt=prompt, **fields)
-    return render(request, on_progress=lambda stage, fraction: None, is_canceled=lambda: False)
+    vowel = Script([Phone("AA", 0.0, 60.0)])
+    return render(request, on_progress=lambda stage, fraction: None, is_canceled=lambda: False, phones=vowel)
 
 
 def openings(path: Path) -> np.ndarray:
