@@ -1,6 +1,8 @@
 """Idempotency-Key on a submit: F7 and F8."""
 
+import contextlib
 import json
+import sqlite3
 import threading
 from datetime import timedelta
 
@@ -108,3 +110,29 @@ def test_a_key_that_is_none_is_refused(owner, key):
     answer = submit(owner, key)
     assert (answer.status_code, answer.json()["fields"][0]["field"]) == (422, "Idempotency-Key")
     assert submit(owner, "x" * 255).status_code == 200
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="PostgreSQL lets the second wait for the first")
+@pytest.mark.parametrize(
+    ("key", "status", "code"), [("order-1", 409, "idempotency_in_flight"), (None, 503, "busy")]
+)
+def test_a_database_that_stays_locked_is_told_with_retry_after(client, owner, key, status, code):
+    submit(owner, "first", client)  # notes the key's use
+    headers = {**owner.headers, **({"Idempotency-Key": key} if key else {})}
+    path = connection.settings_dict["NAME"]
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as other:
+        with connection.cursor() as cursor:
+            cursor.execute("PRAGMA busy_timeout=50")
+        other.execute("BEGIN IMMEDIATE")
+        try:
+            answer = client.post(
+                URL, json.dumps({"formState": STATE}), content_type="application/json", headers=headers
+            )
+        finally:
+            other.execute("ROLLBACK")
+            with connection.cursor() as cursor:
+                cursor.execute("PRAGMA busy_timeout=20000")
+    assert (answer.status_code, answer.json()["code"]) == (status, code)
+    assert int(answer["Retry-After"]) >= 1
+    assert Job.objects.count() == 1
+    assert submit(owner, "order-1", client).status_code == 200
