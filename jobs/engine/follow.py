@@ -2,7 +2,8 @@
 
 The speaker of a shot is its largest face, or the largest under the mask. It is searched for where a shot begins and
 now and then while it is lost; between, the mesh follows it from frame to frame in a crop, so that only the
-crop is converted to RGB.
+crop is converted to RGB. Another face takes over when it has been much larger for some seconds, or when the
+speaker has been away for some: a passer-by before the camera does not.
 """
 
 from dataclasses import dataclass
@@ -11,12 +12,16 @@ import cv2
 import numpy as np
 
 from jobs.engine.arrays import Array
+from jobs.engine.cover import Cover, appearance
 from jobs.engine.landmarks import CROP, Face, LandmarkSource
 from jobs.engine.picture import Planes
 from jobs.engine.work import is_under
 
 CROP_SIDE = 256  # pixels: the mesh works on 192 of them
 SEARCH_SECONDS = 0.16  # between two searches for a face that is lost
+GLANCE_SECONDS = 2.0  # between two looks at the whole picture while a face is followed
+LARGER = 1.6  # times the speaker's area: a face that takes over when it is seen so twice
+AWAY_SECONDS = 2.0  # after which a lost speaker may come back anywhere, or be another
 CUT = 0.09  # of full brightness: mean change of a thumbnail between two frames that may be a cut
 CUT_TIMES = 3.5  # it has to be this many times the usual change, which a moving camera makes too
 LEAP = 0.4  # face widths a face may move between two frames
@@ -26,12 +31,12 @@ LEAP = 0.4  # face widths a face may move between two frames
 class Seen:
     """What one frame shows. face : the speaker's, in pixels of the frame, or None; track : a number that changes
     wherever a face is found anew, so that nothing may be smoothed across; shot : one that changes at cuts;
-    look : (n, 3) float32, see `appearance`."""
+    covered : whether something is before the mouth."""
 
     face: Face | None
     track: int
     shot: int
-    look: Array | None = None
+    covered: bool = False
 
 
 class Follower:
@@ -40,11 +45,15 @@ class Follower:
     def __init__(self, landmarks: LandmarkSource, fps: float, mask: Array | None = None) -> None:
         self._landmarks, self._following = landmarks, landmarks.following()
         self._mask = mask
-        self._wait = max(1, round(SEARCH_SECONDS * fps))
-        self._cuts = _Cuts()
+        self._wait, self._glance, self._away = (
+            max(1, round(span * fps)) for span in (SEARCH_SECONDS, GLANCE_SECONDS, AWAY_SECONDS)
+        )
+        self._cuts, self._cover = _Cuts(), Cover(fps)
         self._crop: _Crop | None = None
         self._last: Face | None = None
-        self._since = self._wait
+        self._rival: Face | None = None
+        self._since = self._wait  # frames since the whole picture was looked at
+        self._lost = 0  # frames without the face
         self._track = self._shot = 0
         self.most = 0  # faces seen at once
 
@@ -52,48 +61,62 @@ class Follower:
         if self._cuts.at(planes):
             self._shot += 1
             self._crop = self._last = None
+            self._cover.restart()
             self._since = self._wait
-        if self._crop is None:
-            self._search(planes)
-        if self._crop is None:
-            return Seen(None, self._track, self._shot)
-        return self._follow(planes, self._crop)
-
-    def _search(self, planes: Planes) -> None:
         self._since += 1
-        if self._since < self._wait:
-            return
+        if self._crop is None and self._since >= self._wait:
+            self._search(planes)
+        elif self._since >= self._glance:
+            self._look_around(planes)
+        seen = None if self._crop is None else self._follow(planes, self._crop)
+        self._lost = 0 if seen else self._lost + 1
+        return seen or Seen(None, self._track, self._shot)
+
+    def _faces(self, planes: Planes) -> list[Face]:
         self._since = 0
         faces = self._landmarks.find(cv2.cvtColor(planes.packed(), cv2.COLOR_YUV2RGB_I420))
         self.most = max(self.most, len(faces))
-        if self._mask is not None:
-            faces = [face for face in faces if is_under(face, self._mask)]
-        if self._last is not None:  # the speaker comes back near where it was lost
-            last = self._last
-            faces = [face for face in faces if _near(face, last)]
-        if faces:
-            self._crop = _Crop.around(faces[0])
-            self._following.restart()
-            self._track += 1
-            self._last = None
+        return faces if self._mask is None else [face for face in faces if is_under(face, self._mask)]
 
-    def _follow(self, planes: Planes, crop: "_Crop") -> Seen:
+    def _search(self, planes: Planes) -> None:
+        faces = self._faces(planes)
+        if (
+            self._last is not None and self._lost < self._away
+        ):  # the speaker comes back near where it was lost
+            faces = [face for face in faces if _near(face, self._last)]
+        if faces:
+            self._begin(faces[0])
+
+    def _begin(self, face: Face) -> None:
+        self._crop = _Crop.around(face)
+        self._following.restart()
+        self._track += 1
+        self._last = self._rival = None
+
+    def _look_around(self, planes: Planes) -> None:
+        largest = next(iter(self._faces(planes)), None)
+        before, self._rival = self._rival, None
+        if largest is None or self._last is None or _area(largest) < LARGER * _area(self._last):
+            return
+        if before is not None and _near(largest, before):
+            self._begin(largest)
+            self._cover.restart()
+        else:
+            self._rival = largest
+
+    def _follow(self, planes: Planes, crop: "_Crop") -> Seen | None:
         rgb = crop.rgb(planes)
         points = self._following.at(rgb)
-        if points is None:
-            self._crop = None
-            return Seen(None, self._track, self._shot)
-        look = appearance(rgb, points)
-        face = Face.of(crop.outward(points))
-        if self._last is not None and _leaps(face, self._last):
+        face = None if points is None else Face.of(crop.outward(points))
+        if points is None or face is None or (self._last is not None and _leaps(face, self._last)):
             self._crop = None
             self._since = self._wait
-            return Seen(None, self._track, self._shot)
+            return None
         self._last = face
         around = _Crop.around(face)
         if around.strays(crop):
             self._crop = around
-        return Seen(face, self._track, self._shot, look)
+        return Seen(face, self._track, self._shot, self._cover.at(appearance(rgb, points)))
 
 
 @dataclass(frozen=True)
@@ -139,6 +162,10 @@ class _Crop:
         return points * scale + corner
 
 
+def _area(face: Face) -> float:
+    return face.box[2] * face.box[3]
+
+
 def _near(face: Face, last: Face) -> bool:
     away = np.hypot(*(face.points[4, :2] - last.points[4, :2]))
     size = max(face.box[2], last.box[2])
@@ -168,24 +195,3 @@ class _Cuts:
         if not cut:
             self._usual += 0.2 * (change - self._usual)
         return cut
-
-
-# Places around the mouth where skin (or a beard) shows whatever is said, and on the upper face beside which
-# they are judged.
-_AROUND = (
-    *(164, 167, 393, 165, 391, 92, 322, 216, 436, 57, 287, 43, 273, 106, 335, 182, 406, 18, 200, 199),
-    *(212, 432, 202, 422, 204, 424, 208, 428, 175, 171, 396),
-)
-_ABOVE = (50, 280, 101, 330, 36, 266, 197, 6, 151, 9)
-
-
-def appearance(rgb: Array, points: Array) -> Array:
-    """Colours around the mouth against those of the upper face.
-
-    rgb : (side, side, 3) uint8; points : (478, 3) in its pixels. Returns (n, 3) float32: each place's colour
-    over the median colour of the upper face, so that light that changes on the whole face changes nothing.
-    """
-    soft = cv2.blur(rgb, (5, 5))
-    at = np.clip(np.rint(points[:, :2]).astype(int), 0, rgb.shape[0] - 1)
-    colour = soft[at[:, 1], at[:, 0]].astype(np.float32)
-    return colour[list(_AROUND)] / np.maximum(np.median(colour[list(_ABOVE)], axis=0), 8)

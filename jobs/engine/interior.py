@@ -18,7 +18,8 @@ from jobs.engine.warp import Box
 _SKIN = (50, 280, 205, 425, 101, 330, 199)
 _MILLIMETRES = 90.0  # about one eye distance (outer corners) of an adult
 _TEETH_EDGES = (0.0, 8.4, 14.8, 21.6)  # from the middle, mm, as seen from the front
-_TOOTH = np.array([230, 222, 208], np.float32)
+_TOOTH = np.array([234, 221, 212], np.float32)
+_LIPS_GLOW = np.array([1.10, 0.96, 0.93], np.float32)  # what the lower lip throws onto the teeth behind it
 _TONGUE = np.array([158, 84, 82], np.float32)
 _CAVITY = np.array([46, 20, 18], np.float32)
 
@@ -55,15 +56,24 @@ def make_interior(
     return Interior(made.jaw_luma, made.jaw_chroma, *_over_jaw(luma, chroma, alpha), own=True)
 
 
-def made_up(frame: MouthFrame, lips: Lips, light: Array, box: Box) -> Interior:
-    """An interior that owes the picture nothing but its light. box : in the frame's axes; light : see `light_on`."""
+def made_up(frame: MouthFrame, lips: Lips, light: Array, box: Box, *, tooth: Array | None = None) -> Interior:
+    """An interior that owes the picture nothing but its light.
+
+    box : in the frame's axes; light : see `light_on`; tooth : (3,) RGB of the person's front teeth, where known.
+    """
+    tooth = usual_tooth(light) if tooth is None else tooth
     y, x = np.mgrid[box.y : box.y + box.height, box.x : box.x + box.width]
     u, v = frame.local(np.stack([x, y], axis=-1).astype(np.float32))
     seam = lips.upper + 0.4 * (lips.lower - lips.upper)
     below = (v - np.interp(u, lips.at, seam)) / frame.unit
-    jaw = _planes(_jaw_picture(u, below, frame, light))
-    colour, alpha = _upper_teeth(u, below, frame, light)
+    jaw = _planes(_jaw_picture(u, below, frame, light, tooth))
+    colour, alpha = _upper_teeth(u, below, frame, tooth)
     return Interior(*jaw, *_over_jaw(*_planes(colour), alpha), own=False)
+
+
+def usual_tooth(light: Array) -> Array:
+    """(3,) RGB of anybody's front teeth in that light."""
+    return np.asarray(_TOOTH * light, np.float32)
 
 
 def _over_jaw(luma: Array, chroma: Array, alpha: Array) -> tuple[Array, Array]:
@@ -91,7 +101,7 @@ def light_on(face: Face, picture: Array) -> Array:
     return (np.clip(0.35 + 0.65 * grey / 170.0, 0.3, 1.08) * (0.7 + 0.3 * tint)).astype(np.float32)
 
 
-def _jaw_picture(u: Array, below: Array, frame: MouthFrame, light: Array) -> Array:
+def _jaw_picture(u: Array, below: Array, frame: MouthFrame, light: Array, tooth: Array) -> Array:
     """Cavity, tongue and lower teeth with the jaw shut: (height, width, 3) RGB.
 
     below : distance below the lips' seam in eye distances.
@@ -106,22 +116,22 @@ def _jaw_picture(u: Array, below: Array, frame: MouthFrame, light: Array) -> Arr
     groove = 1 - 0.12 * np.exp(-((u / 0.07) ** 2))
     shade = (0.42 + 0.45 * smoothstep(below, mound, mound + 0.05)) * groove
     picture = _over(picture, _TONGUE * light * shade[..., None], 0.9 * tongue)
-    edge = -0.012 + 0.016 * u**2
+    edge = 0.002 + 0.016 * u**2  # behind the lower lip unless it opens well
     teeth = smoothstep(below, edge - 0.8 * pixel, edge + 0.8 * pixel) * (1 - smoothstep(np.abs(u), 0.5, 0.75))
     tone = (0.62 - 0.25 * np.abs(u)) * (1 - 0.25 * _gaps(u, frame, 0.62))
-    return _over(picture, _TOOTH * light * tone[..., None], 0.85 * teeth)
+    return _over(picture, tooth * _LIPS_GLOW * tone[..., None], 0.85 * teeth)
 
 
-def _upper_teeth(u: Array, below: Array, frame: MouthFrame, light: Array) -> tuple[Array, Array]:
+def _upper_teeth(u: Array, below: Array, frame: MouthFrame, tooth: Array) -> tuple[Array, Array]:
     """Upper teeth where the lips are shut over them: RGB (height, width, 3) and alpha 0..1."""
     pixel = 1.0 / frame.unit
     gaps = _gaps(u, frame, 1.0)
-    edge = 0.024 - 0.030 * u**2 - 0.004 * gaps
+    edge = 0.030 - 0.034 * u**2 - 0.004 * gaps
     alpha = 1 - smoothstep(below, edge - 0.9 * pixel, edge + 0.9 * pixel)
     alpha = alpha * (1 - smoothstep(np.abs(u), 0.72, 0.95))
     tone = (0.93 - 0.42 * np.abs(u) ** 1.6) * (1 - 0.16 * gaps)
     tone = tone * (1 - 0.10 * smoothstep(below, edge - 0.02, edge))
-    return _TOOTH * light * tone[..., None], alpha
+    return tooth * tone[..., None], alpha
 
 
 def _gaps(u: Array, frame: MouthFrame, size: float) -> Array:

@@ -1,12 +1,15 @@
 """`lipsync-video`: a talking video says what a recording says."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 
+from jobs.engine.arrays import Array
 from jobs.engine.clip import Clip
+from jobs.engine.compose import Style
 from jobs.engine.contract import RenderReport
 from jobs.engine.dub import Dubber
 from jobs.engine.errors import InputError
 from jobs.engine.follow import Follower, Seen
+from jobs.engine.landmarks import LandmarkSource
 from jobs.engine.picture import Planes
 from jobs.engine.speaker import turned
 from jobs.engine.steady import Steadier
@@ -28,36 +31,59 @@ class VideoRender(Work):
                 scratch=self.request.output.parent,
             )
             mask = self.mask(clip.width, clip.height)
+        fps, size, sound = float(clip.fps), (clip.height, clip.width), self.request.inputs["audio"]
         with self.timed("phones"):
-            track = self.track(speech, float(clip.fps))
-        self._follower = Follower(self.landmarks, float(clip.fps), mask)
-        self._dubber = Dubber(self.direction.style, mask)
-        self._drawn = 0
-        size, sound = (clip.height, clip.width), self.request.inputs["audio"]
-        self.write(self.output(size=size, fps=clip.fps, sound=sound), self._frames(clip, track), clip.frames)
-        return self.report(frames=clip.frames, fps=float(clip.fps), size=size, faces=self._follower.most)
+            track = self.track(speech, fps)
+        dubbing = Dubbing(self.landmarks, fps, style=self.direction.style, mask=mask, warn=self.warn)
+        frames = dubbing.frames((frame.planes for frame in clip), track)
+        self.write(self.output(size=size, fps=clip.fps, sound=sound), frames, clip.frames)
+        return self.report(frames=clip.frames, fps=fps, size=size, faces=dubbing.faces)
 
-    def _frames(self, clip: Clip, track: MouthTrack) -> Iterator[Planes]:
-        steadier = Steadier(float(clip.fps), self._usable)
-        for k, (planes, steady) in enumerate(steadier.frames(self._seen(clip))):
+
+class Dubbing:
+    """The frames of one clip with another speech in them. warn : told `face_lost` and `face_small`."""
+
+    def __init__(
+        self,
+        landmarks: LandmarkSource,
+        fps: float,
+        *,
+        style: Style,
+        mask: Array | None = None,
+        warn: Callable[[str], None],
+    ) -> None:
+        self._follower = Follower(landmarks, fps, mask)
+        self._steadier = Steadier(fps, self._usable)
+        self._dubber = Dubber(style, mask)
+        self._warn = warn
+
+    @property
+    def faces(self) -> int:
+        """The most that were seen at once."""
+        return self._follower.most
+
+    def frames(self, source: Iterable[Planes], track: MouthTrack) -> Iterator[Planes]:
+        """The same planes, drawn into where the speaker's mouth can be; others are exactly what they were.
+
+        Raises InputError `no_face` at the end where there was no such frame.
+        """
+        drawn = 0
+        seen = ((planes, self._follower.next(planes)) for planes in source)
+        for k, (planes, steady) in enumerate(self._steadier.frames(seen)):
             if steady is None:
-                self.warn("face_lost")
+                self._warn("face_lost")
             else:
-                self._drawn += 1
                 self._dubber.draw(planes, steady, track, k)
-            if k == clip.frames - 1 and not self._drawn:
+                drawn += 1
+            if k == len(track) - 1 and not drawn:
                 raise _no_face()
             yield planes
 
-    def _seen(self, clip: Clip) -> Iterator[tuple[Planes, Seen]]:
-        for frame in clip:
-            yield frame.planes, self._follower.next(frame.planes)
-
     def _usable(self, seen: Seen) -> bool:
-        if seen.face is None or turned(seen.face) < TURNED:
+        if seen.face is None or seen.covered or turned(seen.face) < TURNED:
             return False
         if seen.face.eye_distance < FEWEST_PIXELS:
-            self.warn("face_small")
+            self._warn("face_small")
             return False
         return True
 

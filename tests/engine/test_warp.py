@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from jobs.engine.warp import Box, Grid, Resampler, ThinPlate, fine, fine_part, invert, read
+from jobs.engine.warp import Box, Grid, Resampler, ThinPlate, fine, fine_part, invert, read, spread
 
 
 @pytest.fixture
@@ -60,3 +60,11 @@ def test_resampling_moves_a_ramp_by_the_displacement_asked():
     assert np.array_equal(moved, np.tile(np.arange(47, 127, dtype=np.uint8), (80, 1)))
     half = read(ramp[:100, :100], sampler.half_maps(back + 1.0))
     assert half[0, 0] == 24
+
+
+def test_spread_is_the_thin_plate_of_one_set_of_values():
+    rng = np.random.default_rng(3)
+    points, values = rng.uniform(0, 100, (40, 2)), rng.normal(size=(40, 2))
+    places = rng.uniform(-20, 120, (200, 2))
+    exact = ThinPlate(points, places, stiffness=2e-4)(values)
+    assert np.allclose(spread(points, values, places), exact, atol=0.02)

@@ -1,0 +1,158 @@
+"""Which frames of a clip are drawn into, and which stay exactly as they are."""
+
+import cv2
+import numpy as np
+import pytest
+
+from jobs.engine.compose import Style
+from jobs.engine.follow import Follower
+from jobs.engine.landmarks import MediapipeLandmarks
+from jobs.engine.picture import Planes, to_planes
+from jobs.engine.speaker import Pose
+from jobs.engine.video import Dubbing
+from jobs.engine.visemes import MouthTrack
+from tests.engine.talking import SIDE, babble, talking_pictures
+
+FRAMES = 32
+
+
+@pytest.fixture(scope="module")
+def pictures() -> list[np.ndarray]:
+    return talking_pictures(babble(FRAMES))
+
+
+def speaking(frames: int) -> MouthTrack:
+    track = MouthTrack.still(frames)
+    track.opening[:] = 0.8
+    return track
+
+
+def dubbed(pictures: list[np.ndarray], *, mask: np.ndarray | None = None) -> tuple[np.ndarray, list[str]]:
+    """How far each frame changed: (frames, height, width) of luma; and the warnings."""
+    frames = [to_planes(picture) for picture in pictures]
+    warnings: list[str] = []
+    dubbing = Dubbing(MediapipeLandmarks.shared(), 25, style=Style(), mask=mask, warn=warnings.append)
+    made = list(dubbing.frames((frame.copy() for frame in frames), speaking(len(frames))))
+    changes = [np.abs(new.y.astype(int) - old.y) for new, old in zip(made, frames, strict=True)]
+    for new, old, change in zip(made, frames, changes, strict=True):
+        assert change.any() or all(np.array_equal(getattr(new, p), getattr(old, p)) for p in "yuv")
+    return np.array(changes), warnings
+
+
+def is_drawn(changes: np.ndarray) -> np.ndarray:
+    return changes.reshape(len(changes), -1).max(axis=1) > 8
+
+
+def test_only_mouth_and_jaw_change(pictures):
+    changes, warnings = dubbed(pictures)
+    assert is_drawn(changes).all()
+    assert warnings == []
+    face = MediapipeLandmarks.shared().find(pictures[0])[0]
+    eyes, unit = face.points[[33, 263], :2].mean(axis=0), face.eye_distance
+    assert not changes[:, : int(eyes[1] - 0.1 * unit)].any()
+    x, y = face.points[[13, 14], :2].mean(axis=0)
+    outside = np.ones((SIDE, SIDE), bool)
+    outside[int(y - unit) : int(y + 1.5 * unit), int(x - 1.3 * unit) : int(x + 1.3 * unit)] = False
+    assert outside.mean() > 0.5
+    assert not changes[:, outside].any()
+
+
+def test_frames_without_a_face_stay_and_the_mouth_eases_in_and_out(pictures):
+    empty = np.full_like(pictures[0], 128)
+    changes, warnings = dubbed([*pictures[:14], *[empty] * 6, *pictures[14:]])
+    drawn = is_drawn(changes)
+    assert not drawn[14:20].any()
+    assert drawn[:14].all()
+    assert drawn[24:].all()
+    assert "face_lost" in warnings
+
+
+def test_a_cut_is_not_smoothed_over(pictures):
+    mirrored = [picture[:, ::-1].copy() for picture in pictures[18:]]
+    shots = [*pictures[:18], *[np.roll(255 - (255 - p) // 2, 30, axis=1) for p in mirrored]]
+    follower = Follower(MediapipeLandmarks.shared(), 25)
+    seen = [follower.next(to_planes(picture)) for picture in shots]
+    assert [one.shot for one in seen] == [0] * 18 + [1] * 14
+    assert all(one.face is not None for one in seen)
+    assert seen[17].track != seen[18].track
+    assert is_drawn(dubbed(shots)[0]).all()
+
+
+def test_a_covered_mouth_stays(pictures):
+    covered = [picture.copy() for picture in pictures]
+    for picture in covered[12:24]:
+        face = MediapipeLandmarks.shared().find(picture)[0]
+        x, y = face.points[[13, 14], :2].mean(axis=0)
+        skin = tuple(
+            float(v) for v in np.median(picture[int(y) - 40 : int(y) - 20, int(x) - 9 : int(x) + 9], (0, 1))
+        )
+        for finger in range(4):
+            place = (int(x), int(y - 16 + 12 * finger))
+            cv2.ellipse(picture, place, (int(0.5 * face.eye_distance), 7), 8, 0, 360, skin, -1)
+            cv2.ellipse(picture, place, (int(0.5 * face.eye_distance), 7), 8, 0, 360, (150, 100, 80), 1)
+    changes, warnings = dubbed(covered)
+    drawn = is_drawn(changes)
+    assert not drawn[12:24].any()
+    assert drawn[:11].all()
+    assert drawn[26:].all()
+    assert warnings.count("face_lost") > 0
+    strength = changes.reshape(FRAMES, -1).mean(axis=1)
+    assert 0 < strength[24] < 0.5 * strength[30]
+    assert 0 < strength[11] < 0.5 * strength[5]
+
+
+def test_black_of_the_mask_stays(pictures):
+    mask = np.zeros((SIDE, SIDE), np.uint8)
+    mask[:, : SIDE // 2] = 255
+    face = MediapipeLandmarks.shared().find(pictures[0])[0]
+    x = face.points[[13, 14], 0].mean()
+    moved = [np.roll(p, int(SIDE / 2 - 12 - x), axis=1) for p in pictures[:8]]
+    changes, _ = dubbed(moved, mask=mask)
+    assert changes[:, :, : SIDE // 2].any()
+    assert not changes[:, :, SIDE // 2 :].any()
+
+
+def test_the_largest_of_several_faces_speaks(pictures):
+    small = [
+        cv2.resize(picture, (SIDE * 3 // 4,) * 2, interpolation=cv2.INTER_AREA) for picture in pictures[:10]
+    ]
+    beside = [
+        np.hstack([np.vstack([s, s[-1:].repeat(SIDE // 4, axis=0)]), p])
+        for s, p in zip(small, pictures, strict=False)
+    ]
+    changes, _ = dubbed(beside)
+    edge = small[0].shape[1]
+    assert is_drawn(changes[:, :, edge:]).all()
+    assert not changes[:, :, :edge].any()
+    mask = np.zeros(changes.shape[1:], np.uint8)
+    mask[:, :edge] = 255
+    changes, _ = dubbed(beside, mask=mask)
+    assert is_drawn(changes[:, :, :edge]).all()
+    assert not changes[:, :, edge:].any()
+
+
+def test_a_small_face_stays_with_a_warning(pictures):
+    small = [cv2.resize(picture, (84, 84), interpolation=cv2.INTER_AREA) for picture in pictures[:6]]
+    canvas = [np.pad(s, ((60, 96), (70, 86), (0, 0)), mode="edge") for s in small]
+    frames = [to_planes(picture) for picture in canvas]
+    warnings: list[str] = []
+    dubbing = Dubbing(MediapipeLandmarks.shared(), 25, style=Style(), warn=warnings.append)
+    made: list[Planes] = []
+    with pytest.raises(Exception, match="No face"):
+        made += dubbing.frames((frame.copy() for frame in frames), speaking(len(frames)))
+    assert set(warnings) == {"face_small", "face_lost"}
+
+
+def test_pose_is_found_again():
+    rng = np.random.default_rng(0)
+    shape = rng.normal(size=(23, 3)) * 30
+    angle = 0.4
+    turn = np.array([[np.cos(angle), 0, np.sin(angle)], [0, 1, 0], [-np.sin(angle), 0, np.cos(angle)]])
+    placed = 1.3 * shape @ turn.T + (100, 50, 7)
+    pose = Pose.fit(shape, placed)
+    assert pose.scale == pytest.approx(1.3)
+    assert np.allclose(pose.turn, turn)
+    assert np.allclose(pose.out(shape), placed)
+    assert np.allclose(pose.into(placed), shape)
+    flat = np.column_stack([shape[:, :2], np.full(23, 4.0)])
+    assert np.allclose(flat[:, :2] @ pose.plane(4.0)[:, :2].T + pose.plane(4.0)[:, 2], pose.out(flat)[:, :2])
