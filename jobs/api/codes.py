@@ -39,6 +39,8 @@ ANSWERS: dict[str, tuple[int, Promise]] = {
         409,
         _("A request with this Idempotency-Key is being worked on; send it again."),
     ),
+    "being_sent": (409, _("The webhook is being sent right now; see what becomes of it.")),
+    "too_old": (409, _("The webhook is too old to be sent again.")),
     "job_ended": (409, _("The job has ended already; it cannot be canceled.")),
     "not_json": (415, _("Send the body as JSON, with Content-Type: application/json.")),
     "not_multipart": (415, _("Send the file as multipart/form-data.")),

@@ -5,7 +5,7 @@ from typing import Any
 from django.utils.translation import gettext_lazy as _
 
 from jobs import catalog
-from jobs.api import schema, tags
+from jobs.api import schema, tags, webhook_schema
 from jobs.api.schema import ref
 from jobs.catalog import ModelSpec
 from jobs.catalog.base import ACCEPTS
@@ -221,6 +221,56 @@ def models() -> Part:
     }
 
 
+def list_deliveries() -> Part:
+    return {
+        "description": _("The team's webhooks and tests, newest first."),
+        "parameters": [
+            _query(
+                "status",
+                _("Only these."),
+                type="string",
+                enum=["waiting", "retrying", "delivered", "failed"],
+            ),
+            _query("limit", _("Webhooks a page."), type="integer", minimum=1, maximum=100, default=20),
+            _query("cursor", _("The nextCursor of the page before."), type="string"),
+        ],
+        "responses": _responses("Deliveries", *WITH_KEY),
+    }
+
+
+def delivery() -> Part:
+    return {"responses": _responses("DeliveryLog", 404, *WITH_KEY)}
+
+
+def replay_delivery() -> Part:
+    return {
+        "description": _(
+            "The same message, with the same webhook-id, at once and by the whole schedule. "
+            "Refused while it is being sent, and when it is too old to have a log."
+        ),
+        "responses": _responses("DeliveryLog", 404, 409, *WITH_KEY, *WITH_BODY, status=202),
+    }
+
+
+def replay_failed() -> Part:
+    return {
+        "description": _("All that were given up or wait for another try, after your receiver was down."),
+        "requestBody": {"required": True, "content": _json(webhook_schema.SINCE)},
+        "responses": _responses("Replayed", *WITH_KEY, *WITH_BODY, status=202),
+    }
+
+
+def test_webhook() -> Part:
+    return {
+        "description": _(
+            "A made-up job, signed like any other, whose test is true and whose code is test. "
+            "It is tried once; ask for the delivery to see what became of it."
+        ),
+        "requestBody": {"required": True, "content": _json(webhook_schema.TEST)},
+        "responses": _responses("DeliveryLog", *WITH_KEY, *WITH_BODY, status=202),
+    }
+
+
 SIGNED = {
     "webhook-id": _header(_("The same for every attempt, so that a repeat can be told.")),
     "webhook-timestamp": _header(_("Seconds since 1970: refuse what is older than five minutes.")),
@@ -253,6 +303,7 @@ TAGS = [
     {"name": "Generate", "description": _("Submit a job, or ask what it would cost.")},
     {"name": "Jobs", "description": _("Follow, find and cancel jobs.")},
     {"name": "Files", "description": _("Send files that have no public address.")},
+    {"name": "Webhooks", "description": _("See what became of webhooks, and send them again.")},
     {"name": "Account", "description": _("The key and its team's credits.")},
     {"name": "Catalog", "description": _("What there is; needs no key.")},
 ]
@@ -263,6 +314,12 @@ ID_IN_PATH = {
     "description": _("The id that the submit answered with."),
     "schema": {"type": "string", "format": "uuid"},
 }
+DELIVERY_IN_PATH = {
+    **ID_IN_PATH,
+    "name": "delivery_id",
+    "description": _("The id that the list of webhooks gives."),
+}
+IN_PATH = {part["name"]: part for part in (ID_IN_PATH, DELIVERY_IN_PATH)}
 
 
 def complete(document: Part) -> Part:
@@ -270,7 +327,8 @@ def complete(document: Part) -> Part:
     for path in document["paths"].values():
         for operation in path.values():
             _correct(operation)
-    document["components"]["schemas"] = {**document["components"].get("schemas", {}), **schema.COMPONENTS}
+    shapes = document["components"].get("schemas", {})
+    document["components"]["schemas"] = {**shapes, **schema.COMPONENTS, **webhook_schema.COMPONENTS}
     document["servers"] = [{"url": "/"}]
     document["tags"] = TAGS
     document["webhooks"] = WEBHOOKS
@@ -278,9 +336,7 @@ def complete(document: Part) -> Part:
 
 
 def _correct(operation: Part) -> None:
-    operation["parameters"] = [
-        ID_IN_PATH if each["name"] == "request_id" else each for each in operation["parameters"]
-    ]
+    operation["parameters"] = [IN_PATH.get(each["name"], each) for each in operation["parameters"]]
     # ninja adds a bare 200 to an operation that answers otherwise.
     if not operation["responses"].get(200, {}).get("content"):
         operation["responses"].pop(200, None)

@@ -12,7 +12,7 @@ from ninja import NinjaAPI
 from ninja.errors import AuthenticationError
 
 from accounts.ledger import NotEnoughCredits
-from jobs.api import account, catalog, describe, jobs, operations, uploads
+from jobs.api import account, catalog, describe, jobs, operations, uploads, webhooks
 from jobs.api.errors import ApiError, answer, answer_status
 from jobs.idempotency import InFlight, KeyReused
 from jobs.problems import FieldProblem, Invalid
@@ -33,7 +33,7 @@ api = Api(
     openapi_url="/openapi.json",
     urls_namespace="api",
 )
-for module in (operations, jobs, uploads, account, catalog):
+for module in (operations, jobs, uploads, webhooks, account, catalog):
     api.add_router("", module.router)
 
 

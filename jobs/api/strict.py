@@ -1,6 +1,8 @@
 """Reading names and values exactly: what is not known is refused, with the nearest name that is."""
 
+import uuid
 from collections.abc import Callable, Collection, Iterable
+from datetime import UTC, datetime
 from difflib import get_close_matches
 from itertools import islice
 from typing import Any, TypeVar
@@ -8,11 +10,13 @@ from typing import Any, TypeVar
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
+from jobs import cursors
 from jobs.form_state import SHOWN_AT_MOST
 from jobs.problems import FieldProblem, Invalid
 
 T = TypeVar("T")
 SHOWN = 120  # characters of a name that is not ours
+MOST_A_PAGE = 100
 
 
 def unknown(names: Iterable[str], known: Collection[str]) -> list[FieldProblem]:
@@ -51,7 +55,7 @@ def wrong(name: str, code: str, sentence: str) -> Invalid:
 def query(request: HttpRequest, readers: dict[str, Callable[[str, str], T]]) -> dict[str, T]:
     """The query parameters, each by its reader. A reader takes the name and the text and raises Invalid.
 
-    A name that is not there has no entry; one that is unknown or comes twice is refused.
+    A name that is not there, or is empty, has no entry; one that is unknown or comes twice is refused.
     """
     problems = unknown(request.GET, readers)
     found = {}
@@ -61,7 +65,8 @@ def query(request: HttpRequest, readers: dict[str, Callable[[str, str], T]]) -> 
         try:
             if len(texts) > 1:
                 raise wrong(name, "invalid", _("%(name)s may be given once.") % {"name": name})
-            found[name] = readers[name](name, texts[0])
+            if texts[0]:
+                found[name] = readers[name](name, texts[0])
         except Invalid as invalid:
             problems += invalid.fields
     if problems:
@@ -71,3 +76,41 @@ def query(request: HttpRequest, readers: dict[str, Callable[[str, str], T]]) -> 
 
 def no_query(request: HttpRequest) -> None:
     query(request, {})
+
+
+def limit(name: str, text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) < 10 and 1 <= int(text) <= MOST_A_PAGE):
+        sentence = _("%(path)s must be from %(low)s to %(high)s.")
+        raise wrong(name, "out_of_range", sentence % {"path": name, "low": 1, "high": MOST_A_PAGE})
+    return int(text)
+
+
+def choice(*choices: str) -> Callable[[str, str], str]:
+    def read(name: str, text: str) -> str:
+        if text not in choices:
+            sentence = _("%(path)s must be one of: %(choices)s.")
+            raise wrong(name, "not_a_choice", sentence % {"path": name, "choices": ", ".join(choices)})
+        return text
+
+    return read
+
+
+def moment(name: str, text: str) -> datetime:
+    try:
+        # A + that was not escaped has become a space.
+        found = datetime.fromisoformat(text.replace(" ", "+"))
+        if found.tzinfo is None:
+            raise ValueError(text)
+        return found.astimezone(UTC)
+    except (ValueError, OverflowError):
+        sentence = _("%(name)s must be a time with its offset, such as 2026-01-31T12:00:00Z.")
+        raise wrong(name, "invalid", sentence % {"name": name}) from None
+
+
+def position(name: str, text: str) -> tuple[datetime, uuid.UUID]:
+    """A cursor of a list of ours."""
+    try:
+        return cursors.decode(text)
+    except ValueError:
+        sentence = _("%(name)s is not one that this site gave; begin without it.")
+        raise wrong(name, "invalid", sentence % {"name": name}) from None

@@ -7,8 +7,8 @@ from django.utils.translation import gettext_lazy as _
 from jobs.models import DeliveryAttempt
 
 STATUSES: dict[str, Promise] = {
-    "waiting": _("Waiting for its first try"),
-    "retrying": _("Failed, will be tried again"),
+    "waiting": _("Waiting"),
+    "retrying": _("Will be tried again"),
     "delivered": _("Delivered"),
     "failed": _("Given up"),
 }

@@ -2,7 +2,7 @@
 
 import json
 import uuid
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django import forms
@@ -18,6 +18,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts import access
+from jobs import cursors
 from jobs.models import Receiver, WebhookDelivery
 from jobs.problems import Invalid
 from jobs.views import webhook_words
@@ -249,10 +250,7 @@ def _page(
     kept = queue.settings_of(request.team)
     chosen = request.GET.get("status", "")
     chosen = chosen if chosen in webhook_words.STATUSES else ""
-    try:
-        page = deliveries.page(request.team, status=chosen, after=request.GET.get("after", ""), limit=PAGE)
-    except deliveries.BadCursor:
-        raise Http404 from None
+    page = deliveries.page(request.team, status=chosen, after=_position(request), limit=PAGE)
     context = {
         "form": form or DefaultForm(initial={"url": kept.url, "browser_jobs": kept.browser_jobs}),
         "kept": kept,
@@ -269,6 +267,14 @@ def _page(
         "may_replay": access.may(request.membership, "webhooks.replay", request.team),
     }
     return render(request, "jobs/webhooks/webhooks.html", context, status=status)
+
+
+def _position(request: HttpRequest) -> tuple[datetime, uuid.UUID] | None:
+    text = request.GET.get("after", "")
+    try:
+        return cursors.decode(text) if text else None
+    except ValueError:
+        raise Http404 from None
 
 
 def _row(found: WebhookDelivery) -> dict[str, Any]:

@@ -15,6 +15,12 @@ from lipsyncweb.http import outbound
 ANSWER_KEPT = 1000  # characters
 TARGET_KEPT = 500
 GONE = 410
+# Why an attempt failed. The first three are what an answer means, the rest why there was none.
+CODES = (
+    *("redirect", "gone", "bad_status"),
+    *("bad_certificate", "no_such_name", "nobody_there", "cut_short", "no_answer"),
+    *("timed_out", "url_not_allowed", "secret_unreadable"),
+)
 
 
 @dataclass(frozen=True)

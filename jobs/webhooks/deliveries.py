@@ -6,15 +6,11 @@ from datetime import datetime
 
 from django.db.models import F, Q, QuerySet
 from django.utils import timezone
-from django.utils.dateparse import parse_datetime
 
 from accounts.models import Team
+from jobs import cursors
 from jobs.models import WebhookDelivery
 from jobs.models.deliveries import DeliveryState
-
-
-class BadCursor(ValueError):
-    """A cursor that this list has not given."""
 
 
 @dataclass(frozen=True)
@@ -34,17 +30,20 @@ def detail(team: Team, delivery_id: uuid.UUID) -> WebhookDelivery:
     return of_team(team).select_related("job", "receiver").prefetch_related("log").get(pk=delivery_id)
 
 
-def page(team: Team, *, status: str = "", after: str = "", limit: int = 20) -> Page:
-    """The team's deliveries with this status ("" for any), those after the cursor. Raises BadCursor."""
+def page(
+    team: Team, *, status: str = "", after: tuple[datetime, uuid.UUID] | None = None, limit: int = 20
+) -> Page:
+    """The team's deliveries with this status ("" for any), those after that position."""
     rows = of_team(team).select_related("job").order_by("-created_at", "-pk")
     if status:
         rows = rows.filter(_with(status))
     if after:
-        at, pk = _read(after)
+        at, pk = after
         rows = rows.filter(Q(created_at__lt=at) | Q(created_at=at, pk__lt=pk))
     found = list(rows[: limit + 1])
     more = len(found) > limit
-    return Page(found[:limit], _cursor(found[limit - 1]) if more else "")
+    last = found[limit - 1] if more else None
+    return Page(found[:limit], cursors.encode(last.created_at, last.pk) if last else "")
 
 
 def _with(status: str) -> Q:
@@ -57,18 +56,3 @@ def _with(status: str) -> Q:
         "delivered": Q(state=DeliveryState.DELIVERED),
         "failed": Q(state=DeliveryState.EXHAUSTED),
     }[status]
-
-
-def _cursor(delivery: WebhookDelivery) -> str:
-    return f"{delivery.created_at.isoformat()}_{delivery.pk.hex}"
-
-
-def _read(text: str) -> tuple[datetime, uuid.UUID]:
-    moment, _underscore, pk = text.partition("_")
-    try:
-        at = parse_datetime(moment)
-        if at is None or at.tzinfo is None or not 1 < at.year < 9999:
-            raise BadCursor(text)
-        return at, uuid.UUID(pk)
-    except ValueError:
-        raise BadCursor(text) from None

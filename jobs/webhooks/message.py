@@ -34,6 +34,7 @@ def sample_document() -> dict[str, Any]:
         pk=uuid.uuid4(),
         model="lipsync-image",
         state=State.COMPLETED,
+        is_test=True,
         error_code=TEST_CODE,
         progress=100,
         execution_ms=1234,

@@ -10,7 +10,7 @@ from pytest_httpserver import HTTPServer
 from standardwebhooks import Webhook
 
 from accounts.teams import webhook_secret
-from jobs import wire
+from jobs import cursors, wire
 from jobs.models import DeliveryAttempt, Job, Receiver, WebhookDelivery
 from jobs.problems import Invalid
 from jobs.webhooks import deliver, deliveries, queue
@@ -195,24 +195,16 @@ def test_pages_hold_every_delivery_once_newest_first(owner, stranger, limit):
     made = [ended(owner, NOWHERE) for _ in range(5)]
     WebhookDelivery.objects.filter(pk__in=[made[1].pk, made[2].pk]).update(created_at=made[1].created_at)
     ended(stranger, NOWHERE)
-    seen, after = [], ""
+    seen, after = [], None
     while True:
         page = deliveries.page(owner.team, after=after, limit=limit)
         seen += [each.pk for each in page.deliveries]
-        if not (after := page.after):
+        if not page.after:
             break
+        after = cursors.decode(page.after)
     assert sorted(seen) == sorted(each.pk for each in made)
     moments = [WebhookDelivery.objects.get(pk=pk).created_at for pk in seen]
     assert moments == sorted(moments, reverse=True)
-
-
-@pytest.mark.parametrize(
-    "cursor",
-    ["x", "2026-01-01_x", "2026-01-01T00:00:00_" + "0" * 32, "_", "9999-12-31T23:59:59+00:00_" + "0" * 32],
-)
-def test_a_cursor_that_is_none_is_refused(owner, cursor):
-    with pytest.raises(deliveries.BadCursor):
-        deliveries.page(owner.team, after=cursor)
 
 
 def test_status_in_a_query_is_the_status_of_the_row(owner):
