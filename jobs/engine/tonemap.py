@@ -28,26 +28,45 @@ _TO_709 = np.array(
 )
 _Y2020: Array = np.array([0.2627, 0.6780, 0.0593])
 
-# Where the conversion is worked out, and the tables that are interpolated from that: entries for luma, for each chroma.
+# The conversion is worked out at the nodes, for luma and for each chroma, and interpolated from there to the tables.
 _NODES = (129, 65)
-_LUMA_TABLE = (512, 128)
-_CHROMA_TABLE = (128, 128)
+_FINE, _COARSE, _CHROMA = 512, 128, 64  # entries: of luma for luma, of luma for chroma, and of each chroma
+_STEP = 1024 // _CHROMA
+BAND_ROWS = 32  # of chroma at a time: what is worked out for them stays in the processor's cache
 
 
 def tone_mapped(planes: Planes, transfer: int, full: bool) -> Planes:
     """planes : Y'CbCr of BT.2020, uint16 of 10 bits. transfer : its number in ITU-T H.273.
 
-    Returns 8 bits of BT.709, limited range. Grey is exact, colours like those of skin are within five levels, and
-    those at the edge of what BT.709 can show within about ten.
+    Returns 8 bits of BT.709, limited range. Grey is exact, colours like those of skin are within two levels.
     """
-    luma, blue, red = _tables(transfer if transfer in (PQ, HLG) else 0, full)
+    tables = _tables(transfer if transfer in (PQ, HLG) else 0, full)
+    mapped = Planes(*(np.empty(plane.shape, np.uint8) for plane in (planes.y, planes.u, planes.v)))
+    for top in range(0, len(planes.u), BAND_ROWS):
+        rows, fine = slice(top, top + BAND_ROWS), slice(2 * top, 2 * (top + BAND_ROWS))
+        band = _band(Planes(planes.y[fine], planes.u[rows], planes.v[rows]), *tables)
+        mapped.y[fine], mapped.u[rows], mapped.v[rows] = band.y, band.u, band.v
+    return mapped
+
+
+def _band(planes: Planes, luma: Array, slopes: Array) -> Planes:
+    """`tone_mapped` of some rows, by the tables."""
     height, width = planes.shape
+    size = (width, height)
     low = cv2.resize(planes.y, (width // 2, height // 2), interpolation=cv2.INTER_AREA)
-    colour = _entry(planes.u, 128) << 7 | _entry(planes.v, 128)
-    chroma = (_entry(low, 128) << 14) | colour
-    # As floats, which OpenCV can enlarge, they stay exact: they are far below 2 ** 24.
-    at = cv2.resize(colour.astype(np.float32), (width, height), interpolation=cv2.INTER_NEAREST)
-    return Planes(luma[at.astype(np.int32) | _entry(planes.y, 512) << 14], blue[chroma], red[chroma])
+    blue, red = _entry(planes.u, _CHROMA), _entry(planes.v, _CHROMA)
+    colour = blue * _CHROMA + red
+    # Entries are too far apart for chroma, which would show in even surfaces: from each on by its slopes.
+    terms = slopes[_entry(low, _COARSE) * _CHROMA**2 + colour]
+    off_blue, off_red = (
+        (plane - _STEP * at.astype(np.float32)) for plane, at in ((planes.u, blue), (planes.v, red))
+    )
+    y, u, v = (terms[..., k] + off_blue * terms[..., k + 1] + off_red * terms[..., k + 2] for k in (0, 3, 6))
+    # As floats, which OpenCV can enlarge, numbers stay exact: they are far below 2 ** 24.
+    at = cv2.resize(colour.astype(np.float32), size, interpolation=cv2.INTER_NEAREST).astype(np.int32)
+    more = cv2.resize(y, size, interpolation=cv2.INTER_NEAREST)
+    coarse = luma[at + _entry(planes.y, _FINE) * _CHROMA**2]
+    return Planes(cv2.add(coarse, more, dtype=cv2.CV_8U), _byte(u), _byte(v))
 
 
 def _entry(plane: Array, entries: int) -> Array:
@@ -57,30 +76,38 @@ def _entry(plane: Array, entries: int) -> Array:
 
 
 @lru_cache(maxsize=4)
-def _tables(transfer: int, full: bool) -> tuple[Array, Array, Array]:
-    """Luma by (y, u, v) and the two chromas by (y, u, v), flat, uint8."""
+def _tables(transfer: int, full: bool) -> tuple[Array, Array]:
+    """What `_band` reads, by (y, u, v) flattened.
+
+    Luma for finely divided y, uint8. And (n, 9) float32 for coarsely divided y: three terms each for luma (0), blue's
+    and red's difference: the value, and how it changes with each of the 1024 numbers of u and of v.
+    """
     luma, chroma = (np.linspace(0, 1024, count) for count in _NODES)
     nodes = np.stack(np.meshgrid(luma, chroma, chroma, indexing="ij"), axis=-1)
-    exact = to_709(nodes, transfer, full)
-    return (
-        _interpolated(exact[..., 0], *_LUMA_TABLE),
-        _interpolated(exact[..., 1], *_CHROMA_TABLE),
-        _interpolated(exact[..., 2], *_CHROMA_TABLE),
-    )
+    exact = np.moveaxis(to_709(nodes, transfer, full), -1, 0).astype(np.float32)
+    slopes = np.empty((_COARSE, _CHROMA, _CHROMA, 9), np.float32)
+    for index, values in enumerate(exact):
+        table = _interpolated(values, _COARSE)
+        slopes[..., 3 * index] = table if index else 0
+        slopes[..., 3 * index + 1], slopes[..., 3 * index + 2] = np.gradient(table, _STEP, axis=(1, 2))
+    return _byte(_interpolated(exact[0], _FINE)).reshape(-1), slopes.reshape(-1, 9)
 
 
-def _interpolated(values: Array, luma: int, chroma: int) -> Array:
-    """values : of the nodes. Returns (luma * chroma * chroma,) uint8."""
-    by_v = (values.astype(np.float32) @ _between(_NODES[1], chroma).T).astype(np.float32)
-    by_u = _between(_NODES[1], chroma) @ by_v
-    whole = _between(_NODES[0], luma) @ by_u.reshape(_NODES[0], -1)
-    return np.clip(np.rint(whole), 0, 255).astype(np.uint8).reshape(-1)
+def _interpolated(values: Array, luma: int) -> Array:
+    """values : of the nodes. Returns (luma, _CHROMA, _CHROMA) float32."""
+    across = _between(_NODES[1], _CHROMA)
+    whole = _between(_NODES[0], luma) @ (across @ (values @ across.T)).reshape(_NODES[0], -1)
+    return whole.reshape(luma, _CHROMA, _CHROMA)
 
 
 def _between(nodes: int, entries: int) -> Array:
     """(entries, nodes) float32: weights of linear interpolation."""
     place = np.arange(entries) / entries * (nodes - 1)
     return np.maximum(0, 1 - np.abs(place[:, None] - np.arange(nodes))).astype(np.float32)
+
+
+def _byte(values: Array) -> Array:
+    return np.clip(np.rint(values), 0, 255).astype(np.uint8)
 
 
 def to_709(ycc: Array, transfer: int, full: bool) -> Array:

@@ -260,4 +260,4 @@ def test_tables_agree_with_the_exact_conversion(tmp_path, transfer):
     found = wide_frames(tmp_path, colours, transfer)
 
     exact = to_709(np.rint(colours * 4), transfer, full=False)
-    assert np.abs(np.array(found) - exact).max() < 5
+    assert np.abs(np.array(found) - exact).max() < 2
