@@ -18,6 +18,8 @@ from jobs.engine.timeline import Clock, read_timeline
 from jobs.engine.upright import Upright, pixel_aspect, shown_size, turn_of
 from jobs.engine.visemes import frame_count
 
+MARGIN = 8  # frames that are put aside beyond need, in case the last of the video cannot be decoded
+
 
 @dataclass(frozen=True)
 class ClipFrame:
@@ -79,9 +81,7 @@ class Clip:
         self.source_seconds = timeline.seconds
         self.frames: int = frame_count(seconds, float(self.fps))
         self._average = timeline.average
-        self._length = max(
-            1, round(timeline.seconds * float(self.fps))
-        )  # frames, were it not cut or extended
+        self._length = max(1, round(timeline.seconds * float(self.fps)))  # frames, as the packets promise
 
     def __iter__(self) -> Iterator[ClipFrame]:
         with closing(self._endless()) as frames:
@@ -89,7 +89,7 @@ class Clip:
 
     def _endless(self) -> Generator[ClipFrame]:
         """The video, then to and fro as much of it as makes `frames` frames in all."""
-        keep = self._turns_at(self._length) if self._length < self.frames else self.frames
+        keep = self._turns_at(self._length) - MARGIN
         with closing(_Swing(self._scratch)) as swing:
             end = 0
             for picture in self._pictures():
@@ -99,8 +99,8 @@ class Clip:
                     yield ClipFrame(picture.planes.copy(), picture.start)
                 yield ClipFrame(picture.planes, picture.start)
                 end = picture.end
-            if end < self.frames and self._turns_at(end) < keep:
-                # Less could be decoded than the packets promised: it turns round sooner than was thought.
+            if end < self.frames and self._turns_at(end) < max(0, keep):
+                # Much less could be decoded than the packets promised: it turns round sooner than was thought.
                 swing.clear()
                 for picture in self._pictures():
                     if picture.end > self._turns_at(end):

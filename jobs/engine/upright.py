@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
+import av
 import cv2
 import numpy as np
 from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
@@ -13,6 +14,7 @@ from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoRef
 from jobs.engine.arrays import Array
 from jobs.engine.colours import Colours, colours_of, on_white
 from jobs.engine.picture import LONGEST, Planes
+from jobs.engine.sources import unreadable
 
 MATRIX_BYTES = 36  # nine numbers of 32 bits
 
@@ -85,13 +87,16 @@ class Upright:
         return max(self._scaled(*self._shown(frame))) <= 2 * LONGEST
 
     def planes(self, frame: Any) -> Planes:
-        """The frame as the output shows it, in memory of its own.
+        """The frame as the output shows it, in memory of its own. Raises InputError video_unreadable.
 
         A frame of other proportions than the output's, as after a change in mid-stream, is cut at its longer sides.
         """
         turn, colours = self._turn(frame), colours_of(frame)
         size = self._scaled(*self._shown(frame))
-        stored = self._reformatted(frame, colours, *(reversed(size) if turn.swap else size))
+        try:
+            stored = self._reformatted(frame, colours, *(reversed(size) if turn.swap else size))
+        except (av.FFmpegError, ValueError, MemoryError) as error:
+            raise unreadable("video") from error
         left, top = (
             (have - want) // 4 * 2 for have, want in zip(size, (self._width, self._height), strict=True)
         )
