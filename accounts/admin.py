@@ -47,7 +47,7 @@ class MembershipInline(admin.TabularInline):
 class TeamAdmin(admin.ModelAdmin):
     list_display = ("name", "created_at")
     search_fields = ("name", "memberships__user__email")
-    fields = ("name",)
+    fields = ("name", "concurrency")
     inlines = (MembershipInline,)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
@@ -59,9 +59,9 @@ class TeamAdmin(admin.ModelAdmin):
 
 @admin.register(ApiKey)
 class ApiKeyAdmin(ReadOnlyAdmin):
-    list_display = ("label", "name", "team", "created_by", "created_at", "last_used_at", "revoked_at")
+    list_display = ("label", "name", "is_test", "team", "created_by", "created_at", "last_used_at", "revoked_at")
     search_fields = ("name", "public_id", "team__name")
-    fields = ("label", "name", "team", "created_by", "created_at", "last_used_at", "revoked_at")
+    fields = ("label", "name", "is_test", "team", "created_by", "created_at", "last_used_at", "revoked_at")
 
 
 @admin.register(Purse)

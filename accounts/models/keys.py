@@ -6,6 +6,9 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models.teams import Team
 
+PREFIX = "sk_"
+TEST_PREFIX = "sk_test_"
+
 
 class ApiKey(models.Model):
     team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="api_keys")
@@ -13,6 +16,8 @@ class ApiKey(models.Model):
         settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+"
     )
     name = models.CharField(_("name"), max_length=100, blank=True)
+    # Its jobs are free and give samples; never changed, since the key's first letters say it.
+    is_test = models.BooleanField(_("test key"), default=False, db_default=False, editable=False)
     # The unique index is the one read that finds a key.
     public_id = models.CharField(max_length=24, unique=True, editable=False)
     digest = models.CharField(max_length=64, editable=False)
@@ -31,7 +36,7 @@ class ApiKey(models.Model):
     @property
     def label(self) -> str:
         """What may be shown after the key's only showing."""
-        return f"sk_{self.public_id}_…"
+        return f"{TEST_PREFIX if self.is_test else PREFIX}{self.public_id}_…"
 
     @property
     def is_active(self) -> bool:

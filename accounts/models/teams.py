@@ -1,6 +1,7 @@
 """Teams: whatever is made belongs to the team it was made in."""
 
 from django.conf import settings
+from django.core.validators import MinValueValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -17,6 +18,10 @@ class Team(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
     # Signs this team's webhooks (Standard Webhooks, `whsec_...`); encrypted, see lipsyncweb.secretbox.
     webhook_secret_sealed = models.TextField(editable=False)
+    # How many of its jobs are made at once; empty: TEAM_CONCURRENCY. The others wait in line.
+    concurrency = models.PositiveSmallIntegerField(
+        _("jobs at once"), null=True, blank=True, validators=[MinValueValidator(1)]
+    )
     # The person whose first team this is: the starting grant and the first team are once a person.
     first_of = models.OneToOneField(
         settings.AUTH_USER_MODEL,

@@ -13,7 +13,7 @@ from jobs.lifecycle.elsewhere import (
 )
 from jobs.lifecycle.ending import cancel, fail, fail_claimed, succeed
 from jobs.lifecycle.sweeping import MAX_LOST_ATTEMPTS, fail_overdue, lose, requeue_expired
-from jobs.lifecycle.taking import begin, claim_for, claim_next, claim_to_fetch, next_for
+from jobs.lifecycle.taking import begin, claim_for, claim_next, claim_to_fetch, claim_to_sample, next_for
 from jobs.lifecycle.working import heartbeat, price, ready, release
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "claim_for",
     "claim_next",
     "claim_to_fetch",
+    "claim_to_sample",
     "fail",
     "fail_claimed",
     "fail_overdue",

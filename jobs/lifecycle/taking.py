@@ -3,45 +3,40 @@
 import uuid
 
 from django.db import transaction
-from django.db.models import Count, F, Q, QuerySet
+from django.db.models import F
 from django.utils import timezone
 
-from jobs import outbox
+from jobs import line, outbox
 from jobs.lifecycle.moving import lease_end, move
-from jobs.models import Connection, Job, JobEvent, State
+from jobs.line import Line
+from jobs.models import Connection, Job, JobEvent
 from jobs.verbs import CLAIM, Claim
 
-FETCHES_A_TEAM = 1
+TRIES = 20  # at heads of the line that other workers took first
 
 
 def begin(job: Job) -> None:
     """Save a new job, in the caller's transaction and after its reservation: the submit verb."""
+    job.line = line.of(job)
+    job.turn = line.turn_of(job)
     job.save(force_insert=True)
     JobEvent.objects.create(job=job, verb="submit", old="", new=job.state, attempt=0)
     outbox.promise(job)
 
 
 def claim_next() -> Claim | None:
-    """Take the job that is next in line for this machine's engine, or None when nobody waits."""
-    return _claim_first(Job.objects.filter(state=State.QUEUED, connection=None, ready=True))
+    """Take the job that is next in line for this machine's engine, or None when nobody waits who may be next."""
+    return _claim_first(line.for_engine())
 
 
 def claim_to_fetch() -> Claim | None:
-    """Take the next job whose inputs must be fetched first. A team has one at a time: its servers may be slow."""
-    fetching = Job.objects.filter(state=State.RUNNING, ready=False)
-    busy = (
-        fetching.values("team").annotate(count=Count("pk")).filter(count__gte=FETCHES_A_TEAM).values("team")
-    )
-    line = Job.objects.filter(state=State.QUEUED, ready=False)
-    return _claim_first(line.exclude(team__in=busy))
+    """Take the next job whose inputs must be fetched first."""
+    return _claim_first(line.for_fetching())
 
 
-def _claim_first(line: QuerySet[Job]) -> Claim | None:
-    for job_id in line.order_by("created_at").values_list("pk", flat=True)[:20]:
-        with transaction.atomic():
-            if claim := _claim(job_id):
-                return claim
-    return None
+def claim_to_sample() -> Claim | None:
+    """Take the next job of a test key."""
+    return _claim_first(line.for_samples())
 
 
 def claim_for(connection: Connection) -> Claim | None:
@@ -49,18 +44,33 @@ def claim_for(connection: Connection) -> Claim | None:
     with transaction.atomic():
         # The connection's row is the lock: two workers that counted at once would exceed `concurrency`.
         Connection.objects.select_for_update().get(pk=connection.pk)
-        job_id = next_for(connection)
-        return _claim(job_id) if job_id else None
+        first = _first_for(connection)
+        return _claim_with_room(line.for_connection(connection), first) if first else None
 
 
 def next_for(connection: Connection) -> uuid.UUID | None:
     """The job that could be sent to this connection now; None when nobody waits or it has as many as it takes."""
-    jobs = Job.objects.filter(connection=connection, ready=True)
-    if jobs.filter(state__in=(State.RUNNING, State.WAITING)).count() >= connection.concurrency:
-        return None
-    line = jobs.filter(Q(not_before=None) | Q(not_before__lte=timezone.now()), state=State.QUEUED)
-    # One that was tried and put off goes behind the others: it may be what the server stumbles over.
-    return line.order_by("attempt", "created_at").values_list("pk", flat=True).first()
+    first = _first_for(connection)
+    return first.pk if first else None
+
+
+def _first_for(connection: Connection) -> Job | None:
+    waiting = line.for_connection(connection)
+    return waiting.first() if waiting.in_hand.count() < connection.concurrency else None
+
+
+def _claim_first(waiting: Line) -> Claim | None:
+    for _try in range(TRIES):
+        if (first := waiting.first()) is None:
+            return None
+        with transaction.atomic():
+            if claim := _claim_with_room(waiting, first):
+                return claim
+    return None
+
+
+def _claim_with_room(waiting: Line, job: Job) -> Claim | None:
+    return _claim(job.pk) if waiting.has_room(job.team_id) else None
 
 
 def _claim(job_id: uuid.UUID) -> Claim | None:

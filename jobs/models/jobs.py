@@ -1,4 +1,4 @@
-"""A job, its history and its outbox row. Only jobs/lifecycle.py writes a state."""
+"""A job, its history and its outbox row. Only jobs/lifecycle writes a state."""
 
 import uuid
 from typing import Any
@@ -71,6 +71,13 @@ class Job(models.Model):
     charged = models.PositiveIntegerField(default=0)
     billed_seconds = models.PositiveIntegerField(null=True)
 
+    # Made by a test key: a sample, free of charge, and never in line with the others (jobs/trials.py).
+    is_test = models.BooleanField(default=False, db_default=False)
+
+    # Where it waits and its place there: jobs/line.py.
+    line = models.BigIntegerField(default=0, db_default=0)
+    turn = models.PositiveBigIntegerField(default=0, db_default=0)
+
     # Whether its inputs lie here, so that a render starts at once; `inputs` names those that were fetched.
     ready = models.BooleanField(default=False)
     inputs = models.JSONField(default=dict)
@@ -112,8 +119,33 @@ class Job(models.Model):
             models.Index(fields=["team", "-created_at", "-id"], name="job_by_team"),
             # The API's list of the jobs that a client gave one reference.
             models.Index(fields=["team", "reference", "-created_at", "-id"], name="job_by_reference"),
-            # The next job in line.
-            models.Index(fields=["created_at"], name="job_queued", condition=models.Q(state="queued")),
+            # The next in a line, a job's position, the least turn. With what some are passed over for: files that
+            # are not here yet, a team that has enough in hand.
+            models.Index(
+                fields=["line", "turn", "created_at", "ready", "team"],
+                name="job_line",
+                condition=models.Q(state="queued"),
+            ),
+            # The next to be sent elsewhere.
+            models.Index(
+                fields=["line", "attempt", "turn", "created_at"],
+                name="job_send_line",
+                condition=models.Q(state="queued", ready=True, connection__isnull=False),
+            ),
+            # The next whose inputs are to be fetched, in whatever line it will stand then.
+            models.Index(
+                fields=["turn", "created_at", "team"],
+                name="job_fetch_line",
+                condition=models.Q(state="queued", ready=False),
+            ),
+            # The last turn that a team has taken.
+            models.Index(
+                fields=["line", "team", "turn"], name="job_turns", condition=models.Q(state="queued")
+            ),
+            # What each team has in hand, and in which turn.
+            models.Index(
+                fields=["line", "team", "turn"], name="job_in_hand", condition=models.Q(state="running")
+            ),
             # The sweeper: leases that are over, deadlines that have passed.
             models.Index(fields=["lease_until"], name="job_leases", condition=models.Q(state="running")),
             models.Index(

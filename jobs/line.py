@@ -1,0 +1,150 @@
+"""The lines: which job is next, and how many are before one. Reads only; jobs/lifecycle claims.
+
+A line is what waits for this machine's engine, for one connection, or for a sample. A job is given a turn when it is
+submitted: the one that is being made now, or the one after its team's last. So each turn holds one job of each team,
+and a team with a thousand jobs in line delays another's first by one at most. Among those that are next, the team goes
+first that has the fewest jobs in hand.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from django.conf import settings
+from django.db.models import Case, Count, IntegerField, OuterRef, Q, QuerySet, Subquery, When
+from django.utils import timezone
+
+from accounts.models import Team
+from jobs.models import Connection, Job, State
+
+ENGINE, SAMPLES = 0, -1  # the lines of Job.line; any other is a connection's id
+FETCHES_A_TEAM = 1  # its servers may be slow
+LOOKED_AT = 100  # from the head of the line, one job of each team in each turn
+COUNTED_AT_MOST = 1000  # jobs before one; a read must not take longer with the line
+
+
+@dataclass(frozen=True)
+class Line:
+    """Jobs that wait for one thing, those that have it now, and how many of these a team may have.
+
+    order : what comes before the turn. at_once : None for the team's own number, or TEAM_CONCURRENCY.
+    """
+
+    waiting: QuerySet[Job]
+    in_hand: QuerySet[Job]
+    order: tuple[str, ...] = ()
+    at_once: int | None = None
+
+    def first(self) -> Job | None:
+        """The job that is next, with nothing but its id and its team; None when nobody waits who may be next."""
+        counts = dict(self.in_hand.order_by().values_list("team").annotate(Count("pk")))
+        own = dict(Team.objects.filter(pk__in=counts).values_list("pk", "concurrency")) if counts else {}
+        full = [team for team, count in counts.items() if count >= self._most(own[team])]
+        line = self.waiting.exclude(team__in=full) if full else self.waiting
+        heads: Iterable[Job] = line.order_by(*self.order, "turn", "created_at").only("pk", "team")[:LOOKED_AT]
+        # min() keeps to the line where two are equal.
+        return min(heads, key=lambda job: counts.get(job.team_id, 0), default=None)
+
+    def has_room(self, team_id: int) -> bool:
+        """Whether the team may have one more. Takes the team's lock: two workers that counted at once would exceed it.
+
+        For the transaction of a claim.
+        """
+        team = Team.objects.select_for_update(no_key=True).get(pk=team_id)
+        return self.in_hand.filter(team=team).count() < self._most(team.concurrency)
+
+    def _most(self, own: int | None) -> int:
+        return self.at_once or own or settings.TEAM_CONCURRENCY
+
+
+def of(job: Job) -> int:
+    """The line that a new job stands in."""
+    return SAMPLES if job.is_test else job.connection_id or ENGINE
+
+
+def for_engine() -> Line:
+    """Jobs whose files are here, for this machine's engine."""
+    waiting = Job.objects.filter(line=ENGINE, state=State.QUEUED, ready=True)
+    return Line(waiting, _in_hand(ENGINE).filter(ready=True))
+
+
+def for_samples() -> Line:
+    """Jobs of test keys that are due."""
+    return Line(_due(Job.objects.filter(line=SAMPLES, state=State.QUEUED, ready=True)), _in_hand(SAMPLES))
+
+
+def for_fetching() -> Line:
+    """Jobs whose files lie elsewhere."""
+    jobs = Job.objects.filter(ready=False)
+    return Line(jobs.filter(state=State.QUEUED), jobs.filter(state=State.RUNNING), at_once=FETCHES_A_TEAM)
+
+
+def for_connection(connection: Connection) -> Line:
+    """Jobs for another server. One that was put off goes behind the others: it may be what the server stumbles over."""
+    waiting = _due(
+        Job.objects.filter(line=connection.pk, state=State.QUEUED, connection=connection, ready=True)
+    )
+    return Line(waiting, _in_hand(connection.pk).filter(ready=True), order=("attempt",))
+
+
+def _due(jobs: QuerySet[Job]) -> QuerySet[Job]:
+    return jobs.filter(Q(not_before=None) | Q(not_before__lte=timezone.now()))
+
+
+def _in_hand(line: int) -> QuerySet[Job]:
+    jobs = Job.objects.filter(line=line)
+    if line in (ENGINE, SAMPLES):  # these hand nothing on, and one state has an index of its own
+        return jobs.filter(state=State.RUNNING)
+    return jobs.filter(connection=line, state__in=(State.RUNNING, State.WAITING))
+
+
+def turn_of(job: Job) -> int:
+    """The turn of a job that is about to be saved in its line. In the transaction that has reserved its credits: two
+    submits of one team meet at its purse, and take different turns."""
+    queued, in_hand = Job.objects.filter(line=job.line, state=State.QUEUED), _in_hand(job.line)
+    begun, least, own_queued, own_in_hand = (
+        Team.objects.filter(pk=job.team_id)
+        .annotate(
+            begun=_turn(in_hand, "-turn"),
+            least=_turn(queued, "turn"),
+            own_queued=_turn(queued.filter(team=job.team_id), "-turn"),
+            own_in_hand=_turn(in_hand.filter(team=job.team_id), "-turn"),
+        )
+        .values_list("begun", "least", "own_queued", "own_in_hand")
+        .get()
+    )
+    now = least if begun is None else begun
+    return max(now or 0, *(1 + last for last in (own_queued, own_in_hand) if last is not None), 0)
+
+
+def _turn(jobs: QuerySet[Job], order: str) -> Subquery:
+    return Subquery(jobs.order_by(order).values("turn")[:1])
+
+
+class _CountOf(Subquery):
+    """How many rows a query has, its LIMIT included."""
+
+    template = "(SELECT COUNT(*) FROM (%(subquery)s) AS counted)"
+    output_field = IntegerField()
+
+
+def with_ahead(jobs: QuerySet[Job]) -> QuerySet[Job]:
+    """The jobs with `ahead`, how many are before each in line, so that a read of them needs no second query."""
+    count = _CountOf(_before(*(OuterRef(name) for name in ("line", "turn", "created_at"))))
+    return jobs.annotate(ahead=Case(When(state=State.QUEUED, then=count), output_field=IntegerField()))
+
+
+def queue_position(job: Job) -> int | None:
+    """1 for the job that is next, COUNTED_AT_MOST for any that is so far behind; None once it is taken up."""
+    if job.state != State.QUEUED:
+        return None
+    ahead = getattr(job, "ahead", None)
+    if ahead is None:
+        ahead = _before(job.line, job.turn, job.created_at).count()
+    return min(ahead + 1, COUNTED_AT_MOST)
+
+
+def _before(line: Any, turn: Any, created_at: Any) -> QuerySet[Job]:
+    jobs = Job.objects.filter(line=line, state=State.QUEUED, turn__lte=turn)
+    earlier = jobs.filter(Q(turn__lt=turn) | Q(created_at__lt=created_at))
+    return earlier.order_by().values("pk")[:COUNTED_AT_MOST]
