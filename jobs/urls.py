@@ -5,6 +5,7 @@ from jobs.views import connections, generate, history, site, webhooks
 urlpatterns = [
     path("", site.home, name="home"),
     path("docs", site.docs, name="docs"),
+    path("docs/api", site.explorer, name="explorer"),
     path("licences", site.licences, name="licences"),
     path("theme", site.theme, name="theme"),
     path("generate/<slug:slug>", generate.generate, name="generate"),

@@ -9,7 +9,6 @@ from accounts import keys
 from accounts.models import ApiKey
 from jobs.models import WebhookSettings
 
-
 # Read with the key, so that a submit that names no webhook needs no query of its own for it.
 DEFAULT_WEBHOOK = Coalesce(
     Subquery(WebhookSettings.objects.filter(team=OuterRef("team")).values("url")),

@@ -5,7 +5,7 @@ from typing import Any
 from django.utils.translation import gettext_lazy as _
 
 from jobs import catalog
-from jobs.api import schema, tags, webhook_schema
+from jobs.api import codes, schema, tags, webhook_schema
 from jobs.api.schema import ref
 from jobs.catalog import ModelSpec
 from jobs.catalog.base import ACCEPTS
@@ -52,25 +52,36 @@ def _json(shape: Part) -> Part:
     return {"application/json": {"schema": shape}}
 
 
+def _refusal(status: int) -> Part:
+    """The answer that a refusal of this status is, with one of its codes as the example."""
+    content = _json(ref("Error"))
+    if status != 422:  # the shape's own example is one
+        code, sentence = next((code, each) for code, (its, each) in codes.ANSWERS.items() if its == status)
+        content["application/json"]["example"] = {"error": sentence, "code": code, "fields": []}
+    return {"description": REFUSALS[status], "content": content, "headers": HEADERS.get(status, {})}
+
+
 def _responses(success: str, *refusals: int, status: int = 200, headers: Part | None = None) -> Part:
     found: Part = {status: {"description": "OK", "content": _json(ref(success))}}
     if headers:
         found[status]["headers"] = headers
     for each in sorted(refusals):
-        found[each] = {"description": REFUSALS[each], "content": _json(ref("Error"))}
-        if each in HEADERS:
-            found[each]["headers"] = HEADERS[each]
+        found[each] = _refusal(each)
     return found
 
 
-def _body(properties: Part) -> Part:
+def _body(spec: ModelSpec, properties: Part, **example: Any) -> Part:
     shape = {
         "type": "object",
         "required": ["formState"],
         "additionalProperties": False,
         "properties": properties,
     }
-    return {"required": True, "content": _json(shape)}
+    content = _json(shape)
+    # One that works as it stands, with the samples of this site.
+    samples = {each.name: f"{schema.SITE}/samples/{each.sample}" for each in spec.media_fields if each.sample}
+    content["application/json"]["example"] = {"formState": samples, **example}
+    return {"required": True, "content": content}
 
 
 def _query(name: str, description: Any, **shape: Any) -> Part:
@@ -90,7 +101,7 @@ def submit(spec: ModelSpec) -> Part:
     return {
         "description": spec.summary,
         "parameters": [key],
-        "requestBody": _body(schema.request(spec)),
+        "requestBody": _body(spec, schema.request(spec), reference="order-1042"),
         "responses": _responses("Submitted", 402, 409, 503, *WITH_KEY, *WITH_BODY),
         "callbacks": {"jobEnded": {"{$request.body#/webhook}": WEBHOOKS["jobEnded"]}},
     }
@@ -113,7 +124,7 @@ def estimate(spec: ModelSpec) -> Part:
             "The price of a request, and what happens to its video, before anything is spent. "
             "It takes what a submit takes, and is refused where that would be."
         ),
-        "requestBody": _body({**schema.request(spec), "seconds": seconds}),
+        "requestBody": _body(spec, {**schema.request(spec), "seconds": seconds}),
         "responses": _responses("Estimate", *WITH_KEY, *WITH_BODY),
     }
 

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.conf import settings
 from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
@@ -14,7 +15,7 @@ from jobs.line import COUNTED_AT_MOST
 Schema = dict[str, Any]
 
 ID = "0c7c9a4e-6f0e-4a54-9d25-6f2f6a1f3b52"
-SITE = "https://video.example.com"
+SITE = settings.SITE_URL
 UUID: Schema = {"type": "string", "format": "uuid"}
 TIME: Schema = {"type": "string", "format": "date-time"}
 WHOLE: Schema = {"type": "integer", "minimum": 0}
@@ -82,7 +83,10 @@ JOB = record(
             "maximum": COUNTED_AT_MOST,
             "description": _("1 for the job that is next in line; null once it is taken up."),
         },
-        "test": {"type": "boolean", "description": _("Whether a test key made it: free, and its output a sample.")},
+        "test": {
+            "type": "boolean",
+            "description": _("Whether a test key made it: free, and its output a sample."),
+        },
         "credits": {**WHOLE, "description": _("Set aside while processing, spent at the end.")},
         "seed": {
             "type": ["integer", "null"],

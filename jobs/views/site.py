@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST, require_safe
 
@@ -70,6 +71,12 @@ def docs(request: HttpRequest) -> HttpResponse:
         },
     }
     return render(request, "site/docs.html", context)
+
+
+@require_safe
+def explorer(request: HttpRequest) -> HttpResponse:
+    """The OpenAPI document as a page on which every operation can be tried."""
+    return render(request, "site/explorer.html", {"openapi": reverse("api:openapi")})
 
 
 @require_safe
