@@ -16,8 +16,8 @@ from django.utils.translation import ngettext
 from accounts import access
 from accounts.models import Entry
 from jobs import catalog
-from jobs.models import Job
-from jobs.views import words
+from jobs.models import DeliveryAttempt, Job
+from jobs.views import webhook_words, words
 
 register = template.Library()
 
@@ -140,6 +140,11 @@ def maker(job: Job) -> str:
 @register.filter
 def warning_sentence(code: str) -> str:
     return str(words.WARNINGS.get(code, code))
+
+
+@register.filter
+def delivery_problem(attempt: DeliveryAttempt) -> str:
+    return webhook_words.problem(attempt)
 
 
 @register.filter

@@ -8,6 +8,7 @@ from typing import Any
 from django import forms
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
@@ -257,7 +258,7 @@ def _page(
         "secret": secret,
         "overlap": rotation.overlap(request.team),
         "overlaps": webhook_words.OVERLAPS.items(),
-        "failing": Receiver.objects.filter(team=request.team, failures__gt=0).order_by("failing_since")[:5],
+        "failing": _failing(request),
         "page": page,
         "rows": [_row(each) for each in page.deliveries],
         "statuses": webhook_words.STATUSES.items(),
@@ -267,6 +268,12 @@ def _page(
         "may_replay": access.may(request.membership, "webhooks.replay", request.team),
     }
     return render(request, "jobs/webhooks/webhooks.html", context, status=status)
+
+
+def _failing(request: HttpRequest) -> QuerySet[Receiver]:
+    """Receivers that failed when last tried, not so long ago that nobody can do anything about it."""
+    failing = Receiver.objects.filter(team=request.team, failures__gt=0)
+    return failing.filter(served_at__gte=queue.kept_since(timezone.now())).order_by("failing_since")[:5]
 
 
 def _position(request: HttpRequest) -> tuple[datetime, uuid.UUID] | None:

@@ -162,7 +162,8 @@ def test_attempts_are_shown_with_all_that_is_known(owner):
 def test_what_a_receiver_says_is_never_taken_for_markup(owner):
     delivery = ended(owner, HOOK + "?<script>")
     tried(delivery, error=HOSTILE, answer=HOSTILE, code="redirect")
-    Receiver.objects.update(failures=3, failing_since=timezone.now(), last_problem=HOSTILE)
+    now = timezone.now()
+    Receiver.objects.update(failures=3, failing_since=now, served_at=now, last_problem=HOSTILE)
     job = reverse("job", args=[delivery.job_id])
     for text in (
         page(owner.client, "delivery", delivery.pk),
@@ -240,11 +241,16 @@ def test_list_is_filtered_and_paged(owner):
 def test_failing_receiver_is_announced(owner):
     ended(owner, HOOK)
     Receiver.objects.update(
-        failures=3, failing_since=timezone.now(), last_problem="The receiver answered 500."
+        failures=3,
+        failing_since=timezone.now(),
+        served_at=timezone.now(),
+        last_problem="The receiver answered 500.",
     )
     text = page(owner.client)
     assert "has failed 3 times in a row" in text
     assert "The receiver answered 500." in text
+    Receiver.objects.update(served_at=timezone.now() - timedelta(days=40))
+    assert "in a row" not in page(owner.client)
 
 
 def pasted(owner, delivery, **changed) -> dict[str, str]:
