@@ -67,6 +67,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "jobs.api.limits.RateLimitMiddleware",
     "jobs.api.middleware.JsonErrorsMiddleware",
     "lipsyncweb.middleware.OptionalSlashMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -124,7 +125,18 @@ else:
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-CACHES = {"default": env.cache("CACHE_URL", default="locmemcache://")}
+CACHES = {
+    "default": env.cache("CACHE_URL", default="locmemcache://"),
+    # What a process counts by itself; room for as many addresses as a flood of them has.
+    "local": {
+        "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
+        "LOCATION": "local",
+        "OPTIONS": {"MAX_ENTRIES": 100_000},
+    },
+}
+if CACHES["default"]["BACKEND"].endswith("RedisCache"):
+    # A cache that hangs must not hold the web's threads.
+    CACHES["default"].setdefault("OPTIONS", {}).update(socket_timeout=1, socket_connect_timeout=1)
 
 BROKER_DIR = DATA_DIR / "broker"
 BROKER_URL = env.str("BROKER_URL", default="lipsyncfs://")
@@ -231,6 +243,10 @@ WEBHOOK_LOG_DAYS = env.int("WEBHOOK_LOG_DAYS", default=30)
 # Admit media and webhook addresses on loopback, with plain HTTP and any port. Refused in production.
 OUTBOUND_ALLOW_LOOPBACK = env.bool("OUTBOUND_ALLOW_LOOPBACK", default=LOCAL)
 OUTBOUND_ALLOW_HTTP = env.bool("OUTBOUND_ALLOW_HTTP", default=False)
+
+# --- the API's limits; 0 for none -----------------------------------------------------------------
+API_REQUESTS_PER_MINUTE = env.int("API_REQUESTS_PER_MINUTE", default=1200)  # of one key
+API_WRONG_KEYS_PER_MINUTE = env.int("API_WRONG_KEYS_PER_MINUTE", default=30)  # from one address
 
 # --- prices -------------------------------------------------------------------------------------
 # What is paid for when a video plays on because the speech is longer: the output's length, or the source's.

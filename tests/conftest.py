@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from django.core.cache import caches
 from django.test import Client
 from django.utils import translation
 
@@ -76,6 +77,12 @@ def _own_folders(settings, tmp_path: Path, spoken: Path):
 def _english():
     """A request in Russian leaves its language on the thread; the next test must not find it there."""
     translation.activate("en")
+
+
+@pytest.fixture(autouse=True)
+def _fresh_limits():
+    """What one test asked, and the wrong keys that it tried, are not held against the next."""
+    caches["local"].clear()
 
 
 @pytest.fixture

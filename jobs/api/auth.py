@@ -7,6 +7,7 @@ from ninja.security import HttpBearer
 
 from accounts import keys
 from accounts.models import ApiKey
+from jobs.api import limits
 from jobs.models import WebhookSettings
 
 # Read with the key, so that a submit that names no webhook needs no query of its own for it.
@@ -23,7 +24,7 @@ class KeyAuth(HttpBearer):
     openapi_name = "key"
 
     def authenticate(self, request: HttpRequest, token: str) -> ApiKey | None:
-        key = keys.authenticate(token, default_webhook=DEFAULT_WEBHOOK)
+        key = limits.admit(request, token, lambda: keys.authenticate(token, default_webhook=DEFAULT_WEBHOOK))
         if key:
             keys.note_use(key)
         return key

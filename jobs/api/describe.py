@@ -36,10 +36,14 @@ def _header(description: Any, kind: str = "string", **more: Any) -> Part:
 
 
 RETRY_AFTER = {"Retry-After": _header(_("Seconds to wait."), "integer", minimum=0)}
+RATE_LIMIT = {
+    "RateLimit-Policy": _header(_("The limit: q requests in w seconds.")),
+    "RateLimit": _header(_("What is left of it: r requests in the next t seconds.")),
+}
 HEADERS: dict[int, Part] = {
     401: {"WWW-Authenticate": _header(_("Bearer."))},
     405: {"Allow": _header(_("The methods that this address takes."))},
-    429: RETRY_AFTER,
+    429: {**RETRY_AFTER, **RATE_LIMIT},
     503: RETRY_AFTER,
 }
 ETAG = {
@@ -63,6 +67,7 @@ def _refusal(status: int) -> Part:
 
 def _responses(success: str, *refusals: int, status: int = 200, headers: Part | None = None) -> Part:
     found: Part = {status: {"description": "OK", "content": _json(ref(success))}}
+    headers = {**(headers or {}), **(RATE_LIMIT if 429 in refusals else {})}
     if headers:
         found[status]["headers"] = headers
     for each in sorted(refusals):
