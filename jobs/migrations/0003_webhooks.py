@@ -81,7 +81,7 @@ class Migration(migrations.Migration):
         migrations.AddField("webhookdelivery", "team", models.ForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, related_name="deliveries", to="accounts.team")),
         migrations.AddField("webhookdelivery", "receiver", models.ForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, related_name="deliveries", to="jobs.receiver")),
         migrations.AddField("webhookdelivery", "attempts_before", models.PositiveSmallIntegerField(default=0)),
-        migrations.AddField("webhookdelivery", "document", models.JSONField(null=True)),
+        migrations.AddField("webhookdelivery", "document", models.TextField(null=True)),
         migrations.AddField("webhookdelivery", "tried_at", models.DateTimeField(null=True)),
         migrations.AlterField("webhookdelivery", "job", models.ForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, related_name="deliveries", to="jobs.job")),
         migrations.AlterField("webhookdelivery", "host", models.CharField(default="", max_length=260)),

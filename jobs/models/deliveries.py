@@ -52,7 +52,8 @@ class WebhookDelivery(models.Model):
     team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="deliveries")
     receiver = models.ForeignKey(Receiver, on_delete=models.CASCADE, related_name="deliveries")
     job = models.ForeignKey(Job, null=True, on_delete=models.CASCADE, related_name="deliveries")
-    document = models.JSONField(null=True)  # what a test sends; a job's is made from the job
+    # What a test sends, as JSON in its own order (PostgreSQL's has none); a job's is made from the job.
+    document = models.TextField(null=True)
     url = models.TextField()
     held_until = models.DateTimeField(null=True)  # a worker is trying it now
     state = models.CharField(max_length=10, choices=DeliveryState.choices, default=DeliveryState.DUE)

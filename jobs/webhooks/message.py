@@ -14,20 +14,22 @@ from jobs.wire import job_document
 TEST_CODE = "test"
 
 
-def document(delivery: WebhookDelivery) -> dict[str, Any]:
-    """The job's document, equal to the polling answer, or what was written for a test."""
-    if delivery.document is not None:
-        found: dict[str, Any] = delivery.document
-        return found
-    return job_document(delivery.job)
-
-
 def body(delivery: WebhookDelivery) -> str:
-    """The document as it is signed and sent, the same to the byte each time."""
-    return json.dumps(document(delivery), ensure_ascii=False, separators=(",", ":"))
+    """What is signed and sent, the same to the byte each time: the job's document, or what a test was written with."""
+    return delivery.document or _written(job_document(delivery.job))
 
 
-def sample_document() -> dict[str, Any]:
+def document(delivery: WebhookDelivery) -> dict[str, Any]:
+    """What the body holds: equal to the polling answer."""
+    found: dict[str, Any] = json.loads(body(delivery))
+    return found
+
+
+def _written(document: dict[str, Any]) -> str:
+    return json.dumps(document, ensure_ascii=False, separators=(",", ":"))
+
+
+def sample() -> str:
     """A completed job that never was: its id is nobody's, its `code` is "test", its output is a sample."""
     now = timezone.now()
     job = Job(
@@ -43,4 +45,4 @@ def sample_document() -> dict[str, Any]:
         output_url=f"{settings.SITE_URL}/samples/clip.mp4",
         expires_at=now + timedelta(days=settings.RESULT_DAYS),
     )
-    return job_document(job)
+    return _written(job_document(job))

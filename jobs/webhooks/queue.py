@@ -45,7 +45,7 @@ def send_test(*, team: Team, actor: Actor | None, url: str = "") -> WebhookDeliv
     if recent.count() >= TESTS_A_MINUTE:
         raise TooManyTests
     with transaction.atomic():
-        return _add(team, url, document=message.sample_document())
+        return _add(team, url, document=message.sample())
 
 
 def _add(team: Team, url: str, **what: object) -> WebhookDelivery:

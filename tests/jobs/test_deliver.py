@@ -1,6 +1,7 @@
 """Webhooks out, to a real receiver on loopback."""
 
 import json
+import re
 import socket
 import threading
 import time
@@ -243,3 +244,40 @@ def test_one_delivery_has_one_request_under_way_over_all_workers(owner, guarded)
     for worker in workers:
         worker.join()
     assert len(taken) == (1 if guarded else 8)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_several_workers_send_each_once_and_never_one_twice_at_a_time(owner, stranger):
+    """Four deliverers at once, as nudges for a burst of jobs start them, and a receiver that watches."""
+    lock, under_way, most = threading.Lock(), [], []
+
+    def watch(connected: socket.socket) -> None:
+        with lock:
+            under_way.append(connected)
+            most.append(len(under_way))
+        time.sleep(0.02)
+        with lock:
+            under_way.remove(connected)
+        fixed()(connected)
+
+    with Sink(watch) as sink:
+        for person in (owner, stranger):
+            for _ in range(12):
+                ended(person, f"http://localhost:{sink.port}/hook")
+
+        def work() -> None:
+            try:
+                deliver.deliver_due()
+            finally:
+                connection.close()
+
+        workers = [threading.Thread(target=work) for _ in range(4)]
+        for worker in workers:
+            worker.start()
+        for worker in workers:
+            worker.join()
+        ids = [re.search(rb"webhook-id: (\S+)", head)[1] for head in sink.seen]
+    assert sink.visits == 24
+    assert len(set(ids)) == 24
+    assert DeliveryAttempt.objects.filter(status=200, number=1).count() == 24
+    assert max(most) > 1
