@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from jobs.engine.arrays import Array
+from jobs.engine.cepstra import Moments
 
 STATES = 3
 _ONE_WEIGHT = 1024 * np.log(1.0001)  # natural logarithm of a step of the stored mixture weights
@@ -67,13 +68,12 @@ def definition(path: Path) -> Definition:
 
 
 def transitions(path: Path) -> Array:
-    """Probabilities to stay in each state and to go on from it: (phones, 3, 2) float64."""
+    """How often each state was stayed in, and left for the next one, in training: (phones, 3, 2) float64."""
     data, at = _body(path)
     phones, rows, columns, size = struct.unpack_from("<4i", data, at)
     counts = np.frombuffer(data, "<f4", size, at + 16).reshape(phones, rows, columns).astype(float)
     each = np.arange(rows)
-    kept = np.stack([counts[:, each, each], counts[:, each, each + 1]], axis=2)
-    return kept / kept.sum(axis=2, keepdims=True)
+    return np.stack([counts[:, each, each], counts[:, each, each + 1]], axis=2)
 
 
 def _gaussians(path: Path) -> Array:
@@ -112,8 +112,9 @@ class AcousticModel:
     """Scores of every senone for features, phone by phone."""
 
     def __init__(self, folder: Path) -> None:
-        """folder : holds mdef, means, variances and sendump. Raises OSError, ValueError."""
+        """folder : holds mdef, means, variances, sendump and transition_matrices. Raises OSError, ValueError."""
         self.definition = definition(folder / "mdef")
+        self.transitions = transitions(folder / "transition_matrices")
         mean, variance = (_gaussians(folder / name) for name in ("means", "variances"))
         variance = np.maximum(variance, _LEAST_VARIANCE)
         linear = np.concatenate([mean / variance, -0.5 / variance], axis=3)
@@ -123,6 +124,7 @@ class AcousticModel:
         self._constant = constant.transpose(1, 0, 2).reshape(3, -1).astype(np.float32)
         self.senones = self._by_phone()
         weights = _weights(folder / "sendump")
+        self.speech = self._speech(mean[:, 0], variance[:, 0], weights[0])
         self._weights = [
             [weights[s][:, own].astype(np.float32) for own in self.senones] for s in range(len(weights))
         ]
@@ -134,6 +136,21 @@ class AcousticModel:
             np.union1d(known.alone[phone], known.states[known.triphones[:, 0] == phone])
             for phone in range(len(known.names))
         ]
+
+    def _speech(self, mean: Array, variance: Array, weights: Array) -> Moments:
+        """How the cepstra of all phones but fillers were spread in training, by how long each was heard.
+
+        mean, variance : (phones, 128, 13). weights : (128, senones).
+        """
+        known = self.definition
+        shares = weights[:, known.alone].transpose(1, 2, 0)
+        shares = shares / shares.sum(axis=2, keepdims=True)
+        first, second = shares @ mean, shares @ (variance + mean**2)
+        filler = np.array([name == "SIL" or name.startswith("+") for name in known.names])
+        time = np.where(filler[:, None], 0.0, self.transitions.sum(axis=2))[:, :, None]
+        time = time / time.sum()
+        centre = (time * first).sum(axis=(0, 1))
+        return Moments(centre, np.sqrt((time * second).sum(axis=(0, 1)) - centre**2))
 
     def scores(self, features: Array) -> list[Array]:
         """Log likelihoods. features : (3, frames, 13) float32.

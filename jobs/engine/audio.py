@@ -120,16 +120,19 @@ def decoded_audio(
 def loudness(samples: Array) -> Array:
     """Loudness in dB of full scale, 100 readings a second, over 50 ms around each.
 
-    samples : (n,) int16. Returns (ceil(n / 160),) float32, -120 for digital silence.
+    samples : (n,) int16. Returns (ceil(n / 160),) float32, -120 for digital silence and for any constant.
     """
     count = -(-samples.size // HOP)
-    power: Array = np.zeros(count, np.float32)
+    moments: Array = np.zeros((count, 2), np.float32)  # of each 10 ms: mean and mean square
     for first in range(0, count, LEVELS):  # a second at a time: ten minutes as floats would be 40 MB
         part: Array = samples[first * HOP : (first + LEVELS) * HOP]
         whole: Array = np.pad(part, (0, -part.size % HOP)).reshape(-1, HOP) / np.float32(32768)
-        power[first : first + len(whole)] = np.square(whole).mean(axis=1)
-    power = cv2.blur(power.reshape(-1, 1), (1, 5), borderType=cv2.BORDER_REPLICATE).reshape(-1)
-    return (10.0 * np.log10(np.maximum(power, 1e-12))).astype(np.float32)
+        moments[first : first + len(whole)] = np.stack(
+            [whole.mean(axis=1), np.square(whole).mean(axis=1)], axis=1
+        )
+    mean, square = cv2.blur(moments, (1, 5), borderType=cv2.BORDER_REPLICATE).T
+    # About the mean: a constant offset, which poor microphones add, is no sound.
+    return (10.0 * np.log10(np.maximum(square - mean**2, 1e-12))).astype(np.float32)
 
 
 def activity(level: Array) -> Array:

@@ -5,20 +5,21 @@ al., "PocketSphinx: a free, real-time continuous speech recognition system for h
 comes out agrees with pocketsphinx's own cepstra to 0.0001.
 """
 
+from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
 
 from jobs.engine.arrays import Array
+from jobs.engine.audio import HOP, RATE, activity, loudness
 
-RATE = 16000
-HOP = 160
 WINDOW = 410
 CENTRE = (
     0.0128  # seconds from a frame's name, its number times 10 ms, to the middle of what it was measured over
 )
 FILTERS = 25
 CEPSTRA = 13
+FEW = 100  # frames of speech: with fewer their deviation says less than the model's
 _FFT = 512
 _LOWEST, _HIGHEST = 130.0, 6800.0  # Hz
 _LIFTER = 22
@@ -27,20 +28,43 @@ _MOST_GAIN = 20.0
 _FLOOR = 1e-4  # before the logarithm
 
 
-def features(samples: Array) -> Array:
-    """Cepstra less their mean over the recording, with their first and second differences.
+@dataclass(frozen=True)
+class Moments:
+    """How cepstra of speech are spread: mean and standard deviation, (13,) each."""
 
-    samples : (n,) int16 at 16 kHz. Returns (3, frames, 13) float32, 100 frames a second; `frames` is at least 1.
+    mean: Array
+    deviation: Array
+
+
+def features(samples: Array, model: Moments) -> Array:
+    """Cepstra moved towards the model's speech, with their first and second differences.
+
+    The mean over what is spoken becomes the model's, which takes out the channel however long the pauses are, and
+    the deviation goes half of the way in proportion, which takes out some of the noise and of the speaker (O. Viikki
+    and K. Laurila, "Cepstral domain segmental feature vector normalization for noise robust speech recognition",
+    1998). samples : (n,) int16 at 16 kHz. Returns (3, frames, 13) float32, 100 frames a second, at least one.
     """
     values = cepstra(samples)
-    heard = values[:, 0] >= 0  # digital silence says nothing about the channel
-    if heard.any():
-        values = values - values[heard].mean(axis=0)
+    own = moments(values, activity(loudness(samples)), model)
+    values = (values - own.mean) * np.sqrt(model.deviation / own.deviation) + model.mean
     padded = np.pad(values, ((3, 3), (0, 0)), mode="edge")
     shifted = [padded[3 + k : 3 + k + len(values)] for k in (-3, -2, -1, 0, 1, 2, 3)]
     slope = shifted[5] - shifted[1]
     bend = (shifted[6] - shifted[2]) - (shifted[4] - shifted[0])
     return np.stack([values, slope, bend]).astype(np.float32)
+
+
+def moments(values: Array, speaks: Array, model: Moments) -> Moments:
+    """Those of the frames in which somebody speaks; the fewer they are, the nearer the deviation is to the model's.
+
+    values : (frames, 13) cepstra. speaks : (readings,) bool, as many or a few more.
+    """
+    spoken = values[np.resize(speaks, len(values)) & (values[:, 0] >= 0)]  # digital silence tells nothing
+    if not len(spoken):
+        return Moments(values.mean(axis=0), model.deviation)
+    share = len(spoken) / (len(spoken) + FEW)
+    variance = share * spoken.var(axis=0) + (1 - share) * model.deviation**2
+    return Moments(spoken.mean(axis=0), np.sqrt(variance))
 
 
 def cepstra(samples: Array) -> Array:

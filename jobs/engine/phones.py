@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from jobs.engine import cepstra
-from jobs.engine.acoustic import STATES, AcousticModel, transitions, wheel_model
+from jobs.engine.acoustic import STATES, AcousticModel, wheel_model
 from jobs.engine.arrays import Array
 from jobs.engine.audio import HOP, PHONES
 
@@ -36,7 +36,8 @@ class PhoneProbabilities:
         names = self._model.definition.names
         self._own = np.array([names.index(name) for name in PHONES])
         self._follows = _trigrams(folder / "en-us-phone.lm.bin")
-        stay, leave = np.moveaxis(transitions(folder / "en-us" / "transition_matrices")[self._own], 2, 0)
+        counts = self._model.transitions[self._own]
+        stay, leave = np.moveaxis(counts / counts.sum(axis=2, keepdims=True), 2, 0)
         # (state, phone, 1): broadcast over left neighbours.
         self._stay = np.ascontiguousarray(stay.T[:, :, None], np.float32)
         self._leave = np.ascontiguousarray(leave.T[:, :, None], np.float32)
@@ -51,7 +52,7 @@ class PhoneProbabilities:
 
     def phones(self, samples: Array) -> Array:
         """samples : (n,) int16 at 16 kHz. Returns (ceil(n / 160), 40) float32, rows sum to 1."""
-        heard = self._posteriors(self._likelihoods(cepstra.features(samples)))
+        heard = self._posteriors(self._likelihoods(cepstra.features(samples, self._model.speech)))
         count = -(-samples.size // HOP)
         # Row k is the 10 ms from k * 10 ms on.
         at = np.arange(count) + 0.5 - cepstra.CENTRE * 100

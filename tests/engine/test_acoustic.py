@@ -26,11 +26,21 @@ def test_every_senone_belongs_to_one_phone(model):
     assert np.array_equal(np.sort(together), np.arange(5126))
 
 
-def test_transitions_are_probabilities(model):
-    found = transitions(wheel_model() / "en-us" / "transition_matrices")
-    assert found.shape == (42, 3, 2)
-    assert found.sum(axis=2) == pytest.approx(np.ones((42, 3)))
-    assert found.min() > 0
+def test_states_last_as_long_as_in_speech(model):
+    """A state that is left once in n frames lasts n frames of 10 ms; each phone has three."""
+    assert model.transitions.shape == (42, 3, 2)
+    assert model.transitions.min() > 0
+    lasting = (model.transitions.sum(axis=2) / model.transitions[:, :, 1]).sum(axis=1)
+    length = dict(zip(model.definition.names, lasting, strict=True))
+    assert 4 < length["D"] < length["AA"] < length["SIL"] < 100
+
+
+def test_speech_of_the_model_is_louder_than_its_average_and_spread(model):
+    """The model was trained on cepstra about the mean of whole recordings, pauses among them."""
+    assert model.speech.mean[0] > 1
+    assert np.abs(model.speech.mean).max() < 5
+    assert model.speech.deviation.min() > 5
+    assert model.speech.deviation.max() < 25
 
 
 def test_scores_are_finite_and_fall_far_from_all_speech(model):

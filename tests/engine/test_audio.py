@@ -21,6 +21,14 @@ def test_loudness_of_a_full_scale_square_wave_is_0_db_and_of_a_tenth_minus_20():
     assert loudness(np.zeros(1600, np.int16)).max() == pytest.approx(-120.0)
 
 
+def test_loudness_takes_no_notice_of_a_constant_offset():
+    rng = np.random.default_rng(0)
+    sound = rng.normal(0, 1000, 16000)
+    sound[8000:] *= 0.01
+    shifted = loudness((sound + 6000).astype(np.int16))
+    assert shifted[10:-10] == pytest.approx(loudness(sound.astype(np.int16))[10:-10], abs=1.0)
+
+
 def test_activity_finds_speech_over_noise_and_fills_short_gaps():
     level = np.full(300, -55.0, np.float32)
     level[50:120] = -20.0
