@@ -40,8 +40,9 @@ def head_region(face: Face) -> tuple[Array, Array]:
     x, y, width, height = face.box
     size = max(width, 0.75 * height)
     middle = x + width / 2
-    return np.array([middle - 1.0 * size, y - 0.62 * height]), np.array(
-        [middle + 1.0 * size, y + 1.42 * height]
+    return (
+        np.array([middle - 0.85 * size, y - 0.58 * height]),
+        np.array([middle + 0.85 * size, y + 1.32 * height]),
     )
 
 
@@ -52,7 +53,7 @@ def head_fields(face: Face, grid: Grid, shape: tuple[int, int]) -> Array:
     x, y, width, height = face.box
     size = max(width, 0.75 * height)
     hold = (
-        _hold(face, nodes, size) * window(grid, shape, 0.25 * size)[..., 0] * _edges(nodes, shape, 0.3 * size)
+        _hold(face, nodes, size) * window(grid, shape, 0.15 * size)[..., 0] * _edges(nodes, shape, 0.3 * size)
     )
     depth = _depth(face, nodes, size)
     neck = np.array([x + width / 2, y + 1.15 * height])
@@ -74,7 +75,7 @@ def _hold(face: Face, nodes: Array, size: float) -> Array:
     away_x = (nodes[..., 0] - (x + width / 2)) / (0.5 * size)
     away_y = (nodes[..., 1] - (y + 0.42 * height)) / (0.5 * height)
     radius = np.hypot(away_x, np.where(away_y < 0, away_y * 0.82, away_y * 0.92))
-    return 1 - smoothstep(radius, 0.95, 1.85)
+    return 1 - smoothstep(radius, 0.95, 1.65)
 
 
 def _edges(nodes: Array, shape: tuple[int, int], margin: float) -> Array:
