@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
-from django.db.models import Case, Count, IntegerField, OuterRef, Q, QuerySet, Subquery, When
+from django.db.models import Case, Count, Expression, IntegerField, OuterRef, Q, QuerySet, Subquery, When
+from django.db.models.functions import Coalesce, Greatest
 from django.utils import timezone
 
 from accounts.models import Team
@@ -98,23 +99,14 @@ def _in_hand(line: int) -> QuerySet[Job]:
     return jobs.filter(connection=line, state__in=(State.RUNNING, State.WAITING))
 
 
-def turn_of(job: Job) -> int:
-    """The turn of a job that is about to be saved in its line. In the transaction that has reserved its credits: two
-    submits of one team meet at its purse, and take different turns."""
+def turn_of(job: Job) -> Expression:
+    """The turn of a new job in its line, for the INSERT that saves it. In the transaction that has reserved its
+    credits: two submits of one team meet at its purse, and take different turns."""
     queued, in_hand = Job.objects.filter(line=job.line, state=State.QUEUED), _in_hand(job.line)
-    begun, least, own_queued, own_in_hand = (
-        Team.objects.filter(pk=job.team_id)
-        .annotate(
-            begun=_turn(in_hand, "-turn"),
-            least=_turn(queued, "turn"),
-            own_queued=_turn(queued.filter(team=job.team_id), "-turn"),
-            own_in_hand=_turn(in_hand.filter(team=job.team_id), "-turn"),
-        )
-        .values_list("begun", "least", "own_queued", "own_in_hand")
-        .get()
-    )
-    now = least if begun is None else begun
-    return max(now or 0, *(1 + last for last in (own_queued, own_in_hand) if last is not None), 0)
+    own = {"team": job.team_id}
+    now = Coalesce(_turn(in_hand, "-turn"), _turn(queued, "turn"), 0)
+    after_own = (Coalesce(_turn(jobs.filter(**own), "-turn") + 1, 0) for jobs in (queued, in_hand))
+    return Greatest(now, *after_own)
 
 
 def _turn(jobs: QuerySet[Job], order: str) -> Subquery:

@@ -18,8 +18,9 @@ TRIES = 20  # at heads of the line that other workers took first
 def begin(job: Job) -> None:
     """Save a new job, in the caller's transaction and after its reservation: the submit verb."""
     job.line = line.of(job)
-    job.turn = line.turn_of(job)
+    job.turn = line.turn_of(job)  # type: ignore[assignment]
     job.save(force_insert=True)
+    del job.turn  # it is an expression still; whoever wants it reads it
     JobEvent.objects.create(job=job, verb="submit", old="", new=job.state, attempt=0)
     outbox.promise(job)
 

@@ -214,7 +214,7 @@ def test_a_hundred_thousand_in_line_cost_a_claim_a_read_and_a_submit_little(owne
         cursor.execute("ANALYZE")
     claims = quickest(lifecycle.claim_next)
     reads = quickest(lambda: line.queue_position(queries.for_api(last.team, last.pk)))
-    submits = quickest(lambda: line.turn_of(Job(team=owner.team)))
+    submits = quickest(lambda: make_job(owner, **SAMPLES))
     settings.TEAM_CONCURRENCY = 1  # every team that was served above has enough now
     blocked = quickest(lambda: line.for_engine().first())
     with capsys.disabled():
