@@ -14,7 +14,7 @@ from jobs.engine.arrays import Array, smoothstep
 from jobs.engine.compose import WIDEST, Style
 from jobs.engine.interior import Interior, light_on, made_up, usual_tooth
 from jobs.engine.landmarks import Face
-from jobs.engine.mouth import KINDS, Controls, Lips, MouthFrame, forget, outlined
+from jobs.engine.mouth import KINDS, Controls, Lips, MouthFrame, outlined
 from jobs.engine.picture import Planes
 from jobs.engine.speaker import OPENED, Pose, Speaker
 from jobs.engine.steady import Steady
@@ -22,7 +22,13 @@ from jobs.engine.texture import to_rgb
 from jobs.engine.visemes import MouthTrack
 from jobs.engine.warp import Box, Grid, fine, fine_part, spread, window
 
-COLUMNS = 32
+COLUMNS = 26
+# Eye distances from the mouth's middle in which the displacement ends: to both sides, above and below.
+REACH, ABOVE, BELOW = (0.68, 0.90), (0.42, 0.62), (0.92, 1.18)
+BAND = 0.24  # eye distances above and below the seam in which the two layers pass into each other
+SEAM = 0.3  # of the light, that the seam of lips takes away which were apart in the source
+NOTHING = 0.004  # of a pixel's colour
+FINE = 512  # places along a lip's edge
 OVERLAP = 0.010  # eye distances at a lip's edge that are left out where the source's mouth is open
 HIDDEN = 0.02  # of an opening: nothing shows between the lips
 PACE, STEP = 4, 6.0  # frames and levels of colour between two steps towards the teeth's own colour
@@ -50,7 +56,7 @@ class Dubber:
         amounts = _amounts(track, k, speaker.frame, self._style)
         layers, mouth = _moved(steady, amounts)
         frame = MouthFrame.of(mouth)
-        picture = _Picture(planes, frame, outlined(mouth, frame), layers)
+        picture = _Picture(planes, frame, outlined(mouth, frame), layers, _parted(steady.points, frame))
         jaw = float(amounts[KINDS.index("jaw")] + 0.6 * amounts[KINDS.index("lower")])
         picture.paint(inside, steady, jaw)
         picture.put(planes, steady.weight, self._mask)
@@ -99,6 +105,12 @@ def _moved(steady: Steady, amounts: Array) -> tuple[list[tuple[Array, Array]], F
     return layers, Face.of(target)
 
 
+def _parted(points: Array, frame: MouthFrame) -> float:
+    """0 where the source's lips meet, and show their own seam, to 1 where they are apart."""
+    gap = np.hypot(*(points[14, :2] - points[13, :2])) / frame.unit
+    return float(smoothstep(np.array(gap), 0.015, 0.05))
+
+
 def _share(controls: Controls) -> Array:
     """(n, 1): how far a point follows its landmark back to rest; the throat's less than the chin above them."""
     jaw = np.hypot(*controls.values[:, KINDS.index("jaw")].T)
@@ -134,17 +146,20 @@ class _Inside:
         self._depth = float(speaker.points[_SEAM, 2].mean())
         self._teeth = _Teeth()
         self._tooth = usual_tooth(self._light)
+        self._made = PACE
         self._make()
 
     def _make(self) -> None:
         self._maps: Interior = made_up(self._frame, self._lips, self._light, self._box, tooth=self._tooth)
-        self._made = 0
 
     def learn(self, planes: Planes, steady: Steady, *, hidden: bool) -> None:
         """Look at the teeth that a frame shows. hidden : the mouth is drawn shut in it."""
-        self._teeth.look(planes, steady.points)
         self._made += 1
-        if self._teeth.colour is None or self._made < PACE:
+        if self._made < PACE:
+            return
+        self._made = 0
+        self._teeth.look(planes, steady.points)
+        if self._teeth.colour is None:
             return
         away = self._teeth.colour - self._tooth
         if np.abs(away).max() > STEP:
@@ -198,7 +213,7 @@ class _Teeth:
     def _keep(self, seen: Array) -> None:
         """Follow the brightest quickly and the rest slowly: shadow of the lips is more common than a highlight."""
         before = self._best
-        rate = 0.3 if before is None or seen[0] > before[0] else 0.01
+        rate = 0.5 if before is None or seen[0] > before[0] else 0.03
         self._best = seen if before is None else before + rate * (seen - before)
         pixel = [np.full((2, 2), round(v), np.uint8) for v in self._best]
         self.colour = (
@@ -231,53 +246,76 @@ class _Picture:
     """The part of one frame that is drawn anew."""
 
     def __init__(
-        self, planes: Planes, frame: MouthFrame, lips: Lips, layers: list[tuple[Array, Array]]
+        self,
+        planes: Planes,
+        frame: MouthFrame,
+        lips: Lips,
+        layers: list[tuple[Array, Array]],
+        parted: float,
     ) -> None:
-        self._planes, self._frame, self._lips = planes, frame, lips
+        self._planes, self._frame, self._lips, self._parted = planes, frame, lips, parted
         self._grid = grid = _grid(frame, planes.shape)
+        self._layers, under = self._fields(layers)
+        box = grid.box
+        self._reach = _grown(box.half, planes.u.shape, int(0.2 * frame.unit))
+        self._colours = np.dstack([planes.u[self._reach.slices], planes.v[self._reach.slices]])
+        back = np.where(under, self._layers[1], self._layers[0])
+        self._luma = _look(planes.y, fine(back, grid.step) + _positions(box))
+        half = fine(0.5 * back, grid.step // 2) + _positions(box.half)
+        self._chroma = self._colour(half)
+
+    def _fields(self, layers: list[tuple[Array, Array]]) -> tuple[list[Array], Array]:
+        """Displacements to look back by, (rows, columns, 2) for each layer, and where the lower one holds.
+
+        Beside the corners there is one skin: the layers pass into each other over a band, and only there both are
+        worth computing.
+        """
+        grid, frame = self._grid, self._frame
         nodes = grid.nodes()
         u, v = frame.local(nodes)
-        places = nodes.reshape(-1, 2)
-        both = [spread(at, source - at, places).reshape(*grid.shape, 2) for at, source in layers]
+        below = self._lips.below_upper(u, v)
+        band = BAND * frame.unit
+        fields = [np.zeros((*grid.shape, 2), np.float32) for _ in layers]
+        for field, (at, source), needed in zip(fields, layers, (below < band, below > -band), strict=True):
+            field[needed] = spread(at, source - at, nodes[needed])
+        fields[0][below >= band], fields[1][below <= -band] = (
+            fields[1][below >= band],
+            fields[0][below <= -band],
+        )
         beside = smoothstep(np.abs(u), 0.98, 1.25)[..., None]
-        mean = (both[0] + both[1]) / 2
-        fade = window(grid, planes.shape, 0.12 * frame.unit) * forget(frame, u, v)[..., None]
-        self._layers = [
-            np.ascontiguousarray(((1 - beside) * one + beside * mean) * fade, np.float32) for one in both
-        ]
-        under = lips.below_upper(u, v) > 0
-        self._back = np.where(under[..., None], self._layers[1], self._layers[0])
-        box = grid.box
-        at = fine(self._back, grid.step) + _positions(box)
-        self._luma = _look(planes.y, at)
-        half = fine(0.5 * self._back, grid.step // 2) + _positions(box.half)
-        self._chroma = np.dstack([_look(plane, half, cv2.INTER_LINEAR) for plane in (planes.u, planes.v)])
+        passing = fields[0] + smoothstep(below, -band, band)[..., None] * (fields[1] - fields[0])
+        fade = window(grid, self._planes.shape, 0.12 * frame.unit) * _near(frame, u, v)[..., None]
+        both = [((1 - beside) * field + beside * passing) * fade for field in fields]
+        return [np.ascontiguousarray(field, np.float32) for field in both], (below > 0)[..., None]
+
+    def _colour(self, at: Array) -> Array:
+        """Both chroma planes, (h, w, 2), at positions of the half-size planes."""
+        corner = np.array([self._reach.x, self._reach.y], np.float32)
+        return _look(self._colours, at - corner, cv2.INTER_LINEAR)
 
     def paint(self, inside: _Inside, steady: Steady, jaw: float) -> None:
         """Lips and what lies between them, where the two layers part."""
         frame, grid, planes = self._frame, self._grid, self._planes
-        cells = _mouth_cells(frame, grid)
+        cells = _mouth_cells(frame, self._lips, grid)
         box = grid.box_of(cells)
-        shares, depth = self._shares(box)
-        where = _positions(box)
+        shares, depth, line = self._shares(box)
+        where, half = _positions(box), _positions(box.half)
         luma = [_look(planes.y, fine_part(one, cells, grid.step) + where) for one in self._layers]
-        deep, tint = inside.shown(steady.pose, steady.rest, jaw, box)
-        shade = 0.62 + 0.38 * smoothstep(depth, 0.0, 0.05 * frame.unit)
-        luma.append(16 + (deep - 16) * shade)
-        where = _positions(box.half)
-        chroma = []
-        for one in self._layers:
-            at = fine_part(0.5 * one, cells, grid.step // 2) + where
-            chroma.append(np.dstack([_look(plane, at, cv2.INTER_LINEAR) for plane in (planes.u, planes.v)]))
-        chroma.append(tint)
-        half = [
+        step = grid.step // 2
+        chroma = [self._colour(fine_part(0.5 * one, cells, step) + half) for one in self._layers]
+        if shares[2].max() > NOTHING:
+            deep, tint = inside.shown(steady.pose, steady.rest, jaw, box)
+            shade = 0.75 + 0.25 * smoothstep(depth, 0.0, 0.05 * frame.unit)
+            luma.append(16 + (deep - 16) * shade)
+            chroma.append(tint)
+        small = [
             cv2.resize(s, (box.width // 2, box.height // 2), interpolation=cv2.INTER_AREA) for s in shares
         ]
         y, x = box.y - grid.box.y, box.x - grid.box.x
-        self._luma[y : y + box.height, x : x + box.width] = _blend(luma, shares)
+        self._luma[y : y + box.height, x : x + box.width] = _blend(luma, [share * line for share in shares])
         y, x = y // 2, x // 2
         self._chroma[y : y + box.height // 2, x : x + box.width // 2] = _blend(
-            chroma, [share[..., None] for share in half]
+            chroma, [share[..., None] for share in small]
         )
 
     def put(self, planes: Planes, weight: float, mask: Array | None) -> None:
@@ -287,45 +325,84 @@ class _Picture:
         whole = None if mask is None else mask[box.slices]
         u, v = self._chroma[..., 0], self._chroma[..., 1]
         for plane, new, part in ((planes.y, self._luma, box), (planes.u, u, half), (planes.v, v, half)):
-            moves = np.full((part.height, part.width), share, np.float32)
-            if whole is not None:
-                small = cv2.resize(whole, (part.width, part.height), interpolation=cv2.INTER_AREA)
-                moves *= small.astype(np.float32) / 255
-            if weight < 1 or whole is not None:
+            if share < 1 or whole is not None:
+                moves = np.full((part.height, part.width), share, np.float32)
+                if whole is not None:
+                    small = cv2.resize(whole, (part.width, part.height), interpolation=cv2.INTER_AREA)
+                    moves *= small.astype(np.float32) / 255
                 old = plane[part.slices]
                 new = cv2.blendLinear(np.ascontiguousarray(new), np.ascontiguousarray(old), moves, 1 - moves)
             plane[part.slices] = new
 
-    def _shares(self, box: Box) -> tuple[list[Array], Array]:
-        """How much each pixel shows of the upper lip, the lower and what is between; and its depth below the
-        upper lip's edge, pixels."""
-        u, v = self._frame.local(_positions(box))
-        soft = max(1.0, 0.014 * self._frame.unit)  # lips fade into the mouth over about a pixel at 480p
-        depth = self._lips.below_upper(u, v)
+    def _shares(self, box: Box) -> tuple[list[Array], Array, Array]:
+        """How much each pixel shows of the upper lip, the lower and what is between; its depth below the upper lip's
+        edge, pixels; and the light that the seam leaves it."""
+        frame, lips = self._frame, self._lips
+        u, v = _local(frame, box)
+        soft = max(1.0, 0.014 * frame.unit)  # lips fade into the mouth over about a pixel at 480p
+        fine_at = np.linspace(lips.at[0], lips.at[-1], FINE)
+        place = np.clip((u - lips.at[0]) * ((FINE - 1) / (lips.at[-1] - lips.at[0])), 0, FINE - 1).astype(
+            np.intp
+        )
+        upper, lower = (
+            np.interp(fine_at, lips.at, edge).astype(np.float32).take(place)
+            for edge in (lips.upper, lips.lower)
+        )
+        depth = v - upper
         above = np.clip(0.5 - depth / soft, 0, 1)
-        below = np.minimum(np.clip(0.5 + self._lips.below_lower(u, v) / soft, 0, 1), 1 - above)
+        below = np.minimum(np.clip(0.5 + (v - lower) / soft, 0, 1), 1 - above)
         between = (1 - above - below) * (1 - smoothstep(np.abs(u), 0.93, 1.0))
-        return [s.astype(np.float32) for s in (above, 1 - above - between, between)], depth
+        line = np.exp(-((depth / np.float32(0.008 * frame.unit)) ** 2)) * (
+            1 - smoothstep(np.abs(u), 0.75, 0.95)
+        )
+        return [above, 1 - above - between, between], depth, 1 - np.float32(SEAM * self._parted) * line
+
+
+def _local(frame: MouthFrame, box: Box) -> tuple[Array, Array]:
+    """`MouthFrame.local` of every pixel of a box, (height, width) float32."""
+    x = np.arange(box.x, box.x + box.width) - frame.centre[0]
+    y = (np.arange(box.y, box.y + box.height) - frame.centre[1])[:, None]
+    axes = ((frame.across, frame.half), (frame.down, 1.0))
+    u, v = (
+        (x * (axis[0] / size)).astype(np.float32) + (y * (axis[1] / size)).astype(np.float32)
+        for axis, size in axes
+    )
+    return u, v
 
 
 def _grid(frame: MouthFrame, shape: tuple[int, int]) -> Grid:
     """Over mouth, jaw and some of the throat."""
     corners = [
         frame.centre + frame.unit * (side * frame.across + low * frame.down)
-        for side in (-0.98, 0.98)
-        for low in (-0.72, 1.22)
+        for side in (-REACH[1], REACH[1])
+        for low in (-ABOVE[1], BELOW[1])
     ]
     return Grid.over(np.min(corners, axis=0), np.max(corners, axis=0), shape, COLUMNS)
 
 
-def _mouth_cells(frame: MouthFrame, grid: Grid) -> tuple[int, int, int, int]:
-    """The cells that hold the mouth as it is drawn, however wide it opens."""
+def _grown(box: Box, shape: tuple[int, ...], margin: int) -> Box:
+    """A box with a margin around it, within a plane of shape (height, width)."""
+    x, y = max(0, box.x - margin), max(0, box.y - margin)
+    right, low = min(shape[1], box.x + box.width + margin), min(shape[0], box.y + box.height + margin)
+    return Box(x, y, right - x, low - y)
+
+
+def _near(frame: MouthFrame, u: Array, v: Array) -> Array:
+    """1 on mouth and jaw, falling to 0 around them."""
+    side, down = np.abs(u) * frame.half / frame.unit, v / frame.unit
+    return (1 - smoothstep(side, *REACH)) * (1 - smoothstep(-down, *ABOVE)) * (1 - smoothstep(down, *BELOW))
+
+
+def _mouth_cells(frame: MouthFrame, lips: Lips, grid: Grid) -> tuple[int, int, int, int]:
+    """The cells near which the two layers part."""
+    inside = np.abs(lips.at) < 1.3
     corners = [
-        frame.centre + across * frame.half * frame.across + down * frame.unit * frame.down
-        for across in (-1.4, 1.4)
-        for down in (-0.2, 0.2)
+        frame.centre + across * frame.half * frame.across + down * frame.down
+        for across in (-1.3, 1.3)
+        for down in (lips.upper[inside].min(), lips.lower[inside].max())
     ]
-    return grid.cells(np.min(corners, axis=0) - grid.step, np.max(corners, axis=0) + grid.step)
+    margin = 1.5 * grid.step
+    return grid.cells(np.min(corners, axis=0) - margin, np.max(corners, axis=0) + margin)
 
 
 def _positions(box: Box) -> Array:
@@ -342,5 +419,5 @@ def _look(plane: Array, at: Array, how: int = cv2.INTER_CUBIC) -> Array:
 
 
 def _blend(layers: list[Array], shares: list[Array]) -> Array:
-    total = sum(layer * share for layer, share in zip(layers, shares, strict=True))
+    total = sum(layer * share for layer, share in zip(layers, shares, strict=False))
     return np.rint(np.clip(total, 0, 255)).astype(np.uint8)

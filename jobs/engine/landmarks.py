@@ -139,8 +139,7 @@ class MediapipeLandmarks:
         answer = self._ask(self._mesh if mesh is None else mesh, crop)
         if not answer.multi_face_landmarks:
             return None
-        found = answer.multi_face_landmarks[0].landmark
-        points = np.array([(p.x, p.y, p.z) for p in found], np.float32) * (CROP_SIZE / scale)
+        points = _points(answer.multi_face_landmarks[0]) * np.float32(CROP_SIZE / scale)
         points[:, 0] += x - half / scale
         points[:, 1] += y - half / scale
         return Face.of(points)
@@ -176,8 +175,7 @@ class MediapipeFollowing:
         answer = MediapipeLandmarks._ask(self._mesh, picture)
         if not answer.multi_face_landmarks:
             return None
-        found = answer.multi_face_landmarks[0].landmark
-        return np.array([(p.x, p.y, p.z) for p in found], np.float32) * picture.shape[1]
+        return _points(answer.multi_face_landmarks[0]) * np.float32(picture.shape[1])
 
     def restart(self) -> None:
         self._mesh.reset()
@@ -238,6 +236,22 @@ def _cut(picture: Array, matrix: Array, scale: float) -> Array:
         picture = cv2.resize(whole, (width, height), interpolation=cv2.INTER_AREA)
         matrix = matrix * np.array([[factor, factor, 1]], np.float32)
     return cv2.warpAffine(picture, matrix, (CROP_SIZE, CROP_SIZE), flags=cv2.INTER_LINEAR)
+
+
+def _points(found: Any) -> Array:
+    """(478, 3) float32 of a message of landmarks: attribute by attribute costs fifteen times as long.
+
+    Each landmark is written as 0a 0f, then 0d, 15 and 1d each before four bytes of x, y and z.
+    """
+    data = np.frombuffer(found.SerializeToString(), np.uint8)
+    count = len(found.landmark)
+    if data.size == 17 * count and (data.reshape(count, 17)[:, [0, 1, 2, 7, 12]] == _WRITTEN).all():
+        return data.reshape(count, 17)[:, _FLOATS].copy().view("<f4")
+    return np.array([(p.x, p.y, p.z) for p in found.landmark], np.float32)
+
+
+_WRITTEN = np.array([0x0A, 0x0F, 0x0D, 0x15, 0x1D], np.uint8)
+_FLOATS = [3, 4, 5, 6, 8, 9, 10, 11, 13, 14, 15, 16]
 
 
 class _quiet(warnings.catch_warnings):  # noqa: N801 - a context manager used like a function

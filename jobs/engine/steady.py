@@ -6,7 +6,7 @@ that stay as they are. Nothing is smoothed across a cut or over the end of a tra
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -65,10 +65,31 @@ class Steadier:
         for planes, what in seen:
             points = np.empty(0) if what.face is None else what.face.points.astype(np.float64)
             self._entries.append(_Entry(planes, what, self._usable(what), points))
+            if not what.skipped:
+                self._fill()
             if len(self._entries) > self._at + self._ahead:
                 yield self._next()
+        self._fill(ended=True)
         while self._at < len(self._entries):
             yield self._next()
+
+    def _fill(self, *, ended: bool = False) -> None:
+        """Put what was skipped between the frames around it; or where the one before left it, when a shot ends."""
+        end = len(self._entries) - (0 if ended else 1)
+        begin = end
+        while begin and self._entries[begin - 1].seen.skipped:
+            begin -= 1
+        if begin in (0, end):
+            return
+        first, last = self._entries[begin - 1], self._entries[-1]
+        if ended or last.seen.shot != first.seen.shot:
+            last = first
+        if not (first.usable and last.usable and first.seen.track == last.seen.track):
+            return
+        for k in range(begin, end):
+            share = (k - begin + 1) / (end - begin + 1)
+            entry = self._entries[k]
+            entry.points, entry.usable = first.points + share * (last.points - first.points), True
 
     def _next(self) -> tuple[Planes, Steady | None]:
         entry = self._entries[self._at]
@@ -85,8 +106,8 @@ class Steadier:
         run = self._run(entry)
         speaker = self._speaker_of(entry, run)
         lips, head = (round(span * self._fps) for span in (LIPS_SPAN, HEAD_SPAN))
-        points = _smooth({k: e.points for k, e in run.items()}, max(2, lips))
-        rigid = _smooth({k: e.points[list(RIGID)] for k, e in run.items()}, max(3, head))
+        points = _smooth(run, max(2, lips))
+        rigid = _smooth(run, max(3, head), RIGID)
         weights = self._rest_weights(np.array(list(run)))
         shut = np.array([self._shut(e, speaker) for e in run.values()])
         rest = np.tensordot(weights / weights.sum(), shut, axes=1)
@@ -133,10 +154,11 @@ class Steadier:
         return nearest / (self._ease + 1)
 
 
-def _smooth(values: dict[int, Array], span: int) -> Array:
-    """The value at 0 of the parabola through those within `span` frames (A. Savitzky and M. Golay, 1964)."""
-    near = tuple(k for k in values if abs(k) <= span)
-    return np.tensordot(_parabola(near), np.array([values[k] for k in near]), axes=1)
+def _smooth(run: dict[int, _Entry], span: int, places: Sequence[int] | slice = np.s_[:]) -> Array:
+    """The value at 0 of the parabola through the points within `span` frames (A. Savitzky and M. Golay, 1964)."""
+    near = tuple(k for k in run if abs(k) <= span)
+    points = np.array([run[k].points for k in near])[:, places]
+    return np.tensordot(_parabola(near), points, axes=1)
 
 
 @cache

@@ -27,11 +27,13 @@ def speaking(frames: int) -> MouthTrack:
     return track
 
 
-def dubbed(pictures: list[np.ndarray], *, mask: np.ndarray | None = None) -> tuple[np.ndarray, list[str]]:
+def dubbed(
+    pictures: list[np.ndarray], *, mask: np.ndarray | None = None, fps: float = 25
+) -> tuple[np.ndarray, list[str]]:
     """How far each frame changed: (frames, height, width) of luma; and the warnings."""
     frames = [to_planes(picture) for picture in pictures]
     warnings: list[str] = []
-    dubbing = Dubbing(MediapipeLandmarks.shared(), 25, style=Style(), mask=mask, warn=warnings.append)
+    dubbing = Dubbing(MediapipeLandmarks.shared(), fps, style=Style(), mask=mask, warn=warnings.append)
     made = list(dubbing.frames((frame.copy() for frame in frames), speaking(len(frames))))
     changes = [np.abs(new.y.astype(int) - old.y) for new, old in zip(made, frames, strict=True)]
     for new, old, change in zip(made, frames, changes, strict=True):
@@ -76,6 +78,13 @@ def test_a_cut_is_not_smoothed_over(pictures):
     assert all(one.face is not None for one in seen)
     assert seen[17].track != seen[18].track
     assert is_drawn(dubbed(shots)[0]).all()
+
+
+def test_every_frame_of_a_fast_clip_is_drawn_up_to_a_cut(pictures):
+    other = [np.roll(255 - (255 - p) // 2, 30, axis=1) for p in pictures[7:12]]
+    changes, warnings = dubbed([*pictures[:6], *other], fps=60)
+    assert is_drawn(changes).all()
+    assert warnings == []
 
 
 def test_a_covered_mouth_stays(pictures):
