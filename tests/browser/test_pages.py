@@ -23,6 +23,8 @@ PRIVATE = [
     "/credits",
     "/connections",
     "/connections/new",
+    "/webhooks",
+    "/webhooks/check",
     "/accounts/email/",
     "/accounts/password/change/",
     "/accounts/2fa/",

@@ -11,7 +11,7 @@ from jobs.models import Job, State
 from tests.jobs.making import make_job
 
 PUBLIC = ["home", "docs", "licences"]
-PRIVATE = ["history", "history_rows", "keys", "credits", "connections"]
+PRIVATE = ["history", "history_rows", "keys", "credits", "connections", "webhooks", "webhook_check"]
 
 
 @pytest.mark.django_db

@@ -30,6 +30,8 @@ NAMES = [
     "account_email",
     "connections",
     "connection_new",
+    "webhooks",
+    "webhook_check",
 ]
 
 
