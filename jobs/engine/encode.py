@@ -90,7 +90,7 @@ class Mp4Writer:
             "profile": "high",
             # Fixed: their number changes the bits, and a seed promises the same ones.
             "threads": str(threads),
-            "g": str(round(4 * self._fps)),
+            "g": str(round(10 * self._fps)),  # as x264 has it at 25 a second; a still needs no more keyframes
         }
         _tag(self._video.codec_context)
         self._audio: Any = self._file.add_stream("aac", rate=self._rate)
