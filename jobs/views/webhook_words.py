@@ -26,6 +26,7 @@ PROBLEMS: dict[str, Promise] = {
     "no_answer": _("The receiver gave no answer that can be read."),
     "timed_out": _("The receiver did not answer in time."),
     "url_not_allowed": _("The address is not one that the site may open; use a public HTTPS address."),
+    "internal_error": _("Something went wrong on the site's side; try again."),
     "secret_unreadable": _("The signing secret cannot be read any more; tell the site's operator."),
 }
 

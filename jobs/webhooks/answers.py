@@ -19,7 +19,7 @@ GONE = 410
 CODES = (
     *("redirect", "gone", "bad_status"),
     *("bad_certificate", "no_such_name", "nobody_there", "cut_short", "no_answer"),
-    *("timed_out", "url_not_allowed", "secret_unreadable"),
+    *("timed_out", "url_not_allowed", "secret_unreadable", "internal_error"),
 )
 
 

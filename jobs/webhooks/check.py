@@ -23,9 +23,11 @@ from jobs.webhooks.rotation import Known
 
 NEEDED = ("webhook-id", "webhook-timestamp", "webhook-signature")
 TOLERANCE = timedelta(minutes=5)  # what the specification lets a receiver accept
-HEADER = re.compile(r"""^[\s'"{-]*(?:H\s+['"])?([A-Za-z][\w-]*)['"]?\s*[:=]\s*['"]?(.*?)['",}\s]*$""")
+HEADER = re.compile(r"""[\s'"{-]*(?:H\s+['"])?([A-Za-z][\w-]*)['"]?\s*[:=](.*)""")
+AROUND_VALUE = " \t'\",}"
 MESSAGE = re.compile(r"msg_([0-9a-f]{32})")
 DIGEST_BYTES = 32
+ATTEMPTS_TRIED = 20
 SHOWN_AROUND = 12  # characters on each side of the first difference
 
 
@@ -86,7 +88,8 @@ def _headers(text: str) -> dict[str, str]:
     try:
         found = json.loads(text)
     except (ValueError, RecursionError):
-        found = dict(match.groups() for line in text.splitlines() if (match := HEADER.match(line)))
+        lines = (HEADER.match(line) for line in text.splitlines())
+        found = {match[1]: match[2].strip(AROUND_VALUE) for match in lines if match}
     if not isinstance(found, dict):
         found = {}
     plain = {str(name).lower().replace("_", "-").removeprefix("http-"): found[name] for name in found}
@@ -101,7 +104,7 @@ def _read(headers: dict[str, str], body: str) -> Pasted:
         sentence = _("These headers are missing: %(names)s. A proxy or framework may drop or rename them.")
         raise _Bad("missing_header", sentence % {"names": ", ".join(missing)})
     timestamp = headers["webhook-timestamp"].strip()
-    if not re.fullmatch(r"[0-9]{1,12}", timestamp):
+    if not re.fullmatch(r"[0-9]{1,11}", timestamp):
         if re.fullmatch(r"[0-9]{13}", timestamp):
             raise _Bad("milliseconds", _("webhook-timestamp is in milliseconds; we send whole seconds."))
         raise _Bad("bad_timestamp", _("webhook-timestamp is not a number of seconds, as we send it."))
@@ -235,7 +238,8 @@ def _candidates(team: Team, pasted: Pasted, named: uuid.UUID | None) -> Iterator
 
 def _timestamps(delivery: WebhookDelivery) -> list[str]:
     """What each attempt may have carried: it was claimed and signed within the same second or two."""
-    moments = [int(attempt.at.timestamp()) for attempt in delivery.log.all()]
+    newest = delivery.log.order_by("-number")[:ATTEMPTS_TRIED]
+    moments = [int(attempt.at.timestamp()) for attempt in newest]
     return [str(moment + late) for moment in moments for late in range(3)]
 
 

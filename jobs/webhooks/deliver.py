@@ -5,6 +5,7 @@ receivers: the one that was served longest ago is next, each has a few requests 
 failing share a part of the places, so that the dead delay none of the living.
 """
 
+import logging
 import random
 import time
 from collections import Counter
@@ -14,16 +15,19 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db import transaction
+from django.db import DatabaseError, transaction
 from django.db.models import F, QuerySet
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
+from jobs import trials
 from jobs.models import DeliveryAttempt, Receiver, WebhookDelivery
 from jobs.models.deliveries import DeliveryState
 from jobs.webhooks import answers, message, rotation, signing
 from jobs.webhooks.answers import Attempted
 from lipsyncweb.http import outbound
+
+log = logging.getLogger(__name__)
 
 SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
 # What is waited after the first failure, the second, ...; after the last the delivery is given up.
@@ -52,6 +56,10 @@ FAILING_RECEIVER_AT_ONCE = 1
 FAILING_TEAM_AT_ONCE = 2
 FAILING_AT_ONCE = 8  # ... and for all that have been failing
 
+BROKEN = Attempted(
+    code="internal_error", error="Something went wrong on the site's side; see its log.", duration_ms=0
+)
+
 
 @dataclass(frozen=True)
 class Letter:
@@ -72,11 +80,33 @@ def deliver_due(*, at_most: int = AT_MOST, stop: Callable[[], bool] = lambda: Fa
                 if (taken := claim_next()) is None:
                     break
                 count += 1
-                under_way[pool.submit(_send, _letter(taken))] = taken
+                under_way[pool.submit(_send, _prepared(taken))] = taken
             if not under_way:
                 return count
             for done in wait(under_way, timeout=LOOK_AGAIN, return_when=FIRST_COMPLETED).done:
-                conclude(under_way.pop(done), done.result())
+                _conclude_alone(under_way.pop(done), done)
+
+
+def _prepared(taken: WebhookDelivery) -> Letter | Attempted:
+    """The letter. One that breaks our own code is a failure like another, and stops nobody else's."""
+    try:
+        return _letter(taken)
+    except Exception:
+        log.exception("Webhook %s could not be written", taken.pk)
+        return BROKEN
+
+
+def _conclude_alone(taken: WebhookDelivery, done: Future[Attempted]) -> None:
+    """As `conclude`: what goes wrong with one must not lose the others' answers."""
+    try:
+        tried = done.result()
+    except Exception:
+        log.exception("Webhook %s could not be sent", taken.pk)
+        tried = BROKEN
+    try:
+        conclude(taken, tried)
+    except DatabaseError:
+        log.exception("The answer to webhook %s could not be kept; it is sent again", taken.pk)
 
 
 def claim_next() -> WebhookDelivery | None:
@@ -197,7 +227,7 @@ def _note(delivery: WebhookDelivery, tried: Attempted, now: datetime) -> None:
 
 def _next(delivery: WebhookDelivery, tried: Attempted, now: datetime) -> tuple[str, datetime]:
     if tried.succeeded:
-        return DeliveryState.DELIVERED, now
+        return DeliveryState.DUE if trials.sends_again(delivery) else DeliveryState.DELIVERED, now
     tries = delivery.attempts - delivery.attempts_before
     if tried.status == answers.GONE or tries > len(RETRY_AFTER) or delivery.is_test:
         return DeliveryState.EXHAUSTED, now

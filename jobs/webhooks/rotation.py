@@ -25,6 +25,7 @@ OVERLAPS = {
 }
 # A retired secret is kept a while longer, for the page that says why a signature fails.
 RECOGNISED_FOR = timedelta(days=30)
+RECOGNISED = 5
 
 
 class OverlapRuns(Exception):
@@ -61,7 +62,7 @@ def overlap(team: Team) -> RetiredSecret | None:
 def known(team: Team) -> Iterator[Known]:
     """The secrets that can be recognised, the newest first; one that cannot be read is left out."""
     sealed = [(team.webhook_secret_sealed, None)]
-    sealed += [(each.sealed, each) for each in RetiredSecret.objects.filter(team=team)]
+    sealed += [(each.sealed, each) for each in RetiredSecret.objects.filter(team=team)[:RECOGNISED]]
     for text, retired in sealed:
         try:
             yield Known(unseal(text), retired)

@@ -131,6 +131,18 @@ def test_an_answer_with_any_bytes_is_kept_readable(owner, httpserver: HTTPServer
 
 
 @pytest.mark.django_db
+def test_a_delivery_that_breaks_our_own_code_stops_no_other(owner, httpserver: HTTPServer):
+    httpserver.expect_request("/hook").respond_with_data("thanks")
+    poison, sound = (ended(owner, httpserver.url_for("/hook")) for _ in range(2))
+    WebhookDelivery.objects.filter(pk=poison.pk).update(job=None)  # there is nothing to write
+    assert deliver.deliver_due() == 2
+    sound.refresh_from_db()
+    assert sound.state == "delivered"
+    assert last_attempt(poison).code == "internal_error"
+    assert waits(poison) == pytest.approx(5, abs=1)
+
+
+@pytest.mark.django_db
 def test_a_run_that_is_stopped_leaves_the_rest_in_the_line(owner, httpserver: HTTPServer):
     httpserver.expect_request("/hook").respond_with_data("thanks")
     for _ in range(3):
