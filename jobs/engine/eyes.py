@@ -21,6 +21,7 @@ BROW = 0.72  # of the brightest skin above the lid: what is darker is hair
 LASHES = 0.62  # how high above the lid they are looked for, in half widths of the eye
 LASH_DARK = (0.06, 0.28)  # darker than the skin by: from here something, from there surely a lash
 LASH_TURN = 1.7  # they point up by 1 less so many times `shut`: below 0 down, over the lower lid
+FORESHORTENED = 0.25  # of their length, that lashes show which point at the viewer
 WIDE = 1.4  # half widths from the eye's middle within which lashes are
 
 
@@ -190,7 +191,7 @@ def blink(eye: Eye, shut: float, head: Array, target: Planes) -> None:
     covered = _down(eye, head, lid - back - v)
     share = smoothstep(above, -0.6, 0.6).astype(np.float32) * (np.abs(u) < WIDE)
     _mix(target.y, eye.box, read(eye.bare.y, sampler.maps(covered)), share)
-    _darken(target.y[eye.box.slices], _lash_light(eye, sampler, head, (u, v, lid, above), full, shut))
+    _darken(target.y[eye.box.slices], _lash_light(eye, sampler, head, (u, v, lid, above), shut))
     half_maps = sampler.half_maps(covered)
     half_share = cv2.resize(share, (eye.box.width // 2, eye.box.height // 2), interpolation=cv2.INTER_AREA)
     for name in ("u", "v"):
@@ -202,14 +203,11 @@ def _down(eye: Eye, head: Array, pixels: Array) -> Array:
     return (head + pixels[..., None] * eye.down.astype(np.float32)).astype(np.float32)
 
 
-def _lash_light(
-    eye: Eye, sampler: Resampler, head: Array, place: tuple[Array, ...], full: Array, shut: float
-) -> Array:
+def _lash_light(eye: Eye, sampler: Resampler, head: Array, place: tuple[Array, ...], shut: float) -> Array:
     """The share of light that turned lashes leave. place : u, v, the lid at rest, and how far above it moved."""
     u, v, lid, above = place
-    turn = LASH_TURN * shut * np.clip(2 * full / max(float(full.max()), 1e-6), 0, 1)  # none at the corners
-    point = 1 - turn
-    point = np.where(np.abs(point) < 0.12, 0.12, point)  # seen from their tips
+    point = 1 - LASH_TURN * shut * (1 - smoothstep(np.abs(u), 0.6, WIDE - 0.1))
+    point = np.where(np.abs(point) < FORESHORTENED, np.copysign(FORESHORTENED, point), point)
     height = above / point
     x, y = sampler.maps(_down(eye, head, lid - height - v))
     left = read(eye.light, (x - eye.box.x, y - eye.box.y), cv2.INTER_LINEAR)

@@ -159,3 +159,13 @@ def test_sheet_shows_the_face(tmp_path):
     make(portrait(), tone(tmp_path / "a.wav", seconds=0.4), tmp_path / "made.mp4")
     main(["sheet", str(tmp_path / "made.mp4"), str(tmp_path / "sheet.png")])
     assert cv2.imread(str(tmp_path / "sheet.png")).shape == (600, 1200, 3)
+
+
+@pytest.mark.slow
+def test_pictures_of_the_documents_are_made_and_are_small(tmp_path):
+    main(["pictures", str(tmp_path)])
+    files = sorted(tmp_path.iterdir())
+    assert [file.name for file in files] == ["engine-two.jpg", "engine-video.jpg", "engine.jpg"]
+    for file in files:
+        assert 20_000 < file.stat().st_size < 300_000
+        assert cv2.imread(str(file)).shape[1] == 1200

@@ -4,10 +4,11 @@
     python -m jobs.engine.bench judge [--media FOLDER] [--clips LJ001] [--every 4] [--face PICTURE_OR_VIDEO]
     python -m jobs.engine.bench sync PICTURE_OR_VIDEO AUDIO LABELS [AUDIO LABELS ...]
     python -m jobs.engine.bench sheet VIDEO OUT.png
+    python -m jobs.engine.bench pictures FOLDER
 
 `engine` measures speed, memory and size (make bench-engine), `judge` sync and identity (make bench-sync), `sync` a
-few recordings of one's own. Each prints one JSON line a row. Labels are `[[start, end, phone], ...]` in seconds as
-JSON, ARPABET or IPA, an HTK .lab or a Praat TextGrid.
+few recordings of one's own: one JSON line a row. `pictures` makes those of docs/engine.md. Labels are
+`[[start, end, phone], ...]` in seconds as JSON, ARPABET or IPA, an HTK .lab or a Praat TextGrid.
 """
 
 import argparse
@@ -21,6 +22,7 @@ import cv2
 
 from jobs.engine.bench import judge, media, speed
 from jobs.engine.bench.labels import read_labels
+from jobs.engine.bench.pictures import pictures
 from jobs.engine.bench.sheet import sheet
 from jobs.engine.bench.sync import Clip, Face, Spoken, pooled
 
@@ -63,6 +65,9 @@ def _parser() -> argparse.ArgumentParser:
     look.add_argument("video", type=Path)
     look.add_argument("output", type=Path)
     look.set_defaults(run=_sheet)
+    shown = commands.add_parser("pictures")
+    shown.add_argument("folder", type=Path)
+    shown.set_defaults(run=lambda options: pictures(options.folder))
     return parser
 
 

@@ -41,10 +41,15 @@ def two_people(path: Path) -> Path:
 
 def speech(path: Path, seconds: float) -> Path:
     """Synthetic English of exactly so many seconds, said again and again, as a mono WAV."""
-    spoken = speak(" ".join(SENTENCES), path)
-    with wave.open(str(spoken.path)) as file:
-        rate, samples = file.getframerate(), np.frombuffer(file.readframes(file.getnframes()), "<i2")
+    samples, rate = read_wav(speak(" ".join(SENTENCES), path).path)
     return write_wav(path, np.resize(samples, round(seconds * rate)), rate)
+
+
+def read_wav(path: Path, start: float = 0.0, end: float = np.inf) -> tuple[Array, int]:
+    """Samples (n,) int16 of a mono WAV of 16 bits, from second to second, and its rate."""
+    with wave.open(str(path)) as file:
+        rate, samples = file.getframerate(), np.frombuffer(file.readframes(file.getnframes()), "<i2")
+    return samples[int(start * rate) : int(min(end * rate, samples.size))], rate
 
 
 def write_wav(path: Path, samples: Array, rate: int) -> Path:
