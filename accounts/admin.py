@@ -59,7 +59,16 @@ class TeamAdmin(admin.ModelAdmin):
 
 @admin.register(ApiKey)
 class ApiKeyAdmin(ReadOnlyAdmin):
-    list_display = ("label", "name", "is_test", "team", "created_by", "created_at", "last_used_at", "revoked_at")
+    list_display = (
+        "label",
+        "name",
+        "is_test",
+        "team",
+        "created_by",
+        "created_at",
+        "last_used_at",
+        "revoked_at",
+    )
     search_fields = ("name", "public_id", "team__name")
     fields = ("label", "name", "is_test", "team", "created_by", "created_at", "last_used_at", "revoked_at")
 

@@ -1,4 +1,6 @@
-"""API keys: `sk_<id>_<secret>`. Made once, shown once, found by one indexed read, revoked and never deleted.
+"""API keys: `sk_<id>_<secret>`, and `sk_test_<id>_<secret>` for tests.
+
+Made once, shown once, found by one indexed read, revoked and never deleted.
 
 The secret's last six characters are a checksum, so that a mistyped key is refused without a read and a
 secret scanner can tell a key from noise (`PATTERN`).
@@ -16,20 +18,31 @@ from django.db.models import Expression, Q, QuerySet
 from django.utils import timezone
 
 from accounts.models import ApiKey, Team, User
+from accounts.models.keys import PREFIX, TEST_PREFIX
 
 ALPHABET = string.digits + string.ascii_letters
 ID_LENGTH, SECRET_LENGTH, CHECK_LENGTH = 12, 32, 6  # 32 characters of 62 are 190 random bits
-PATTERN = re.compile(rf"sk_([0-9A-Za-z]{{{ID_LENGTH}}})_([0-9A-Za-z]{{{SECRET_LENGTH + CHECK_LENGTH}}})")
+PATTERN = re.compile(
+    rf"(sk_|sk_test_)([0-9A-Za-z]{{{ID_LENGTH}}})_([0-9A-Za-z]{{{SECRET_LENGTH + CHECK_LENGTH}}})"
+)
 USE_IS_NOTED_EVERY = timedelta(minutes=1)
 
 
-def issue(*, team: Team, created_by: User | None, name: str = "") -> tuple[ApiKey, str]:
+def issue(
+    *, team: Team, created_by: User | None, name: str = "", is_test: bool = False
+) -> tuple[ApiKey, str]:
     """Make a key. The second value is the whole key: the only time that it can be seen."""
+    prefix = TEST_PREFIX if is_test else PREFIX
     public_id = _random(ID_LENGTH)
     secret = _random(SECRET_LENGTH)
-    plaintext = f"sk_{public_id}_{secret}{_checksum(public_id, secret)}"
+    plaintext = f"{prefix}{public_id}_{secret}{_checksum(prefix, public_id, secret)}"
     key = ApiKey.objects.create(
-        team=team, created_by=created_by, name=name.strip(), public_id=public_id, digest=_digest(plaintext)
+        team=team,
+        created_by=created_by,
+        name=name.strip(),
+        is_test=is_test,
+        public_id=public_id,
+        digest=_digest(plaintext),
     )
     return key, plaintext
 
@@ -39,8 +52,8 @@ def authenticate(plaintext: str, **beside: Expression) -> ApiKey | None:
     match = PATTERN.fullmatch(plaintext)
     if match is None:
         return None
-    public_id, tail = match.groups()
-    if not hmac.compare_digest(_checksum(public_id, tail[:SECRET_LENGTH]), tail[SECRET_LENGTH:]):
+    prefix, public_id, tail = match.groups()
+    if not hmac.compare_digest(_checksum(prefix, public_id, tail[:SECRET_LENGTH]), tail[SECRET_LENGTH:]):
         return None
     key = ApiKey.objects.select_related("team").annotate(**beside).filter(public_id=public_id).first()
     # A digest is compared whether or not there is such a key: both answers take the same work.
@@ -72,8 +85,9 @@ def _random(length: int) -> str:
     return "".join(secrets.choice(ALPHABET) for _ in range(length))
 
 
-def _checksum(public_id: str, secret: str) -> str:
-    number = zlib.crc32(f"{public_id}_{secret}".encode())
+def _checksum(prefix: str, public_id: str, secret: str) -> str:
+    # A live key's prefix is left out, as it was before there were others.
+    number = zlib.crc32(f"{prefix.removeprefix(PREFIX)}{public_id}_{secret}".encode())
     digits = []
     for _ in range(CHECK_LENGTH):
         number, rest = divmod(number, len(ALPHABET))

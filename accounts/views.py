@@ -32,7 +32,7 @@ def key_list(request: HttpRequest) -> HttpResponse:
     form = KeyForm(request.POST)
     if not form.is_valid():
         return _keys_page(request, form=form, status=422)
-    _key, plaintext = keys.issue(team=request.team, created_by=request.user, name=form.cleaned_data["name"])
+    _key, plaintext = keys.issue(team=request.team, created_by=request.user, **form.cleaned_data)
     return _keys_page(request, plaintext=plaintext)
 
 

@@ -7,6 +7,7 @@ import secrets
 import shutil
 import threading
 import time
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from django.db import DatabaseError, connection
 from django.utils import timezone
 
 from accounts.ledger import NotEnoughCredits
-from jobs import inputs, lifecycle, media, submit
+from jobs import inputs, lifecycle, media, submit, trials
 from jobs.engine.errors import Canceled, EngineDied
 from jobs.form_state import FormState
 from jobs.models import Job
@@ -70,6 +71,43 @@ def fetch_next() -> bool:
         if not lifecycle.ready(claim, fetched=kept):
             inputs.drop(job)
     return True
+
+
+def give_sample() -> bool:
+    """Claim the next job of a test key and end it as its prompt asks. False when there is none."""
+    claim = None if stopping.is_set() else lifecycle.claim_to_sample()
+    if claim is None:
+        return False
+    with _guarded(claim):
+        job = Job.objects.get(pk=claim.job_id)
+        if trials.FAIL in trials.words(job.values):
+            sentence = f"This test failed because its prompt asks for it: {trials.FAIL}."
+            raise JobFailure("test_failure", sentence)
+        lifecycle.succeed(claim, _sample_for(job))
+    return True
+
+
+def _sample_for(job: Job) -> Result:
+    stored, found = media.store_sample()
+    token = secrets.token_urlsafe(24)
+    return Result(
+        file=stored.name,
+        url=_address(job.pk, token),
+        token=token,
+        sha256=stored.sha256,
+        bytes=stored.bytes,
+        seconds=found.seconds or 0.0,
+        width=found.width or 0,
+        height=found.height or 0,
+        seed=None,
+        timings=None,
+        warnings=[],
+        prompt_words=[],
+    )
+
+
+def _address(job_id: uuid.UUID, token: str) -> str:
+    return f"{settings.SITE_URL}/files/{job_id}/{token}.mp4"
 
 
 def run(claim: Claim, provider: Provider) -> None:
@@ -218,7 +256,7 @@ def publish(claim: Claim, made: Made) -> None:
         claim,
         Result(
             file=stored.name,
-            url=f"{settings.SITE_URL}/files/{claim.job_id}/{token}.mp4",
+            url=_address(claim.job_id, token),
             token=token,
             sha256=stored.sha256,
             bytes=stored.bytes,

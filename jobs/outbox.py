@@ -21,7 +21,8 @@ RESEND_AFTER = timedelta(seconds=30)
 KINDS = {
     "jobs.tasks.fetch_next": Q(job__ready=False),
     "jobs.tasks.send_due": Q(job__ready=True, job__connection__isnull=False),
-    "jobs.tasks.run_next": Q(job__ready=True, job__connection=None),
+    "jobs.tasks.run_next": Q(job__ready=True, job__connection=None, job__is_test=False),
+    "jobs.tasks.give_samples": Q(job__is_test=True),
 }
 NUDGE_LASTS = 600.0  # seconds; what was not taken by then has been sent again
 
@@ -69,7 +70,9 @@ def _resend(rows: QuerySet[Outbox]) -> int:
 
 def _nudge(job: Job) -> None:
     """Nudge the worker whose turn it is: fetching and sending are for the light one."""
-    if not job.ready:
+    if job.is_test:
+        _send("jobs.tasks.give_samples")
+    elif not job.ready:
         _send("jobs.tasks.fetch_next")
     elif job.connection_id:
         nudge_send()

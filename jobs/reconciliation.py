@@ -44,14 +44,15 @@ def _reservations() -> Iterator[str]:
 
 
 def _jobs() -> Iterator[str]:
-    """I3: a completed job has exactly one charge, and any other that ended a net of zero."""
+    """I3: a completed job has exactly one charge, and any other that ended, or was a test, a net of zero."""
     entries = Entry.objects.filter(job_id=OuterRef("pk"))
     jobs = Job.objects.exclude(state__in=ACTIVE_STATES).annotate(
         charges=_one(entries.filter(kind=EntryKind.CHARGE), "job_id", Count("pk")),
         moved=_one(entries, "job_id", Sum("available_change")),
     )
-    completed = Q(state=State.COMPLETED, charges=1, moved=-F("charged"))
-    for job in jobs.exclude(completed | (~Q(state=State.COMPLETED) & Q(charges=0, moved=0))):
+    paid = Q(state=State.COMPLETED, is_test=False)
+    completed = paid & Q(charges=1, moved=-F("charged"))
+    for job in jobs.exclude(completed | (~paid & Q(charges=0, moved=0, charged=0))):
         yield f"Job {job.pk} ({job.state}) has {job.charges} charges and cost {-job.moved}, not {job.charged}."
 
 

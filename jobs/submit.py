@@ -3,7 +3,7 @@
 import math
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
@@ -16,7 +16,7 @@ from accounts import access, ledger
 from accounts.access import Actor
 from accounts.models import ApiKey, Team
 from accounts.models.ledger import PurseKind
-from jobs import connections, idempotency, inputs, lifecycle
+from jobs import connections, idempotency, inputs, lifecycle, trials
 from jobs.catalog.base import Lengths
 from jobs.catalog.pricing import MINIMUM_SECONDS, billed_seconds, credits_for
 from jobs.form_state import FormState
@@ -87,31 +87,45 @@ def submit(
     PermissionDenied.
     """
     access.require(actor, "jobs.submit", team)
+    is_test = isinstance(actor, ApiKey) and actor.is_test
+    if name and is_test:
+        name = replace(name, scope=f"test {name.scope}")
     if name and (earlier := idempotency.find(name, team=team)):
         return earlier  # whatever has changed here since
+    if is_test:
+        trials.check(form_state.values)
     own = inputs.own_inputs(team, form_state)
     price = _price(form_state, own, {})
     job = _new_job(team, actor, form_state, tag or Tag())
     job.webhook = queue.check_url(webhook, field="webhook") if webhook else queue.default_url(team, actor)
-    job.connection = connections.choose(team, form_state, provider)
+    if provider or not is_test:
+        job.connection = connections.choose(team, form_state, provider)
+    if is_test:
+        job.connection = None
     job.callback_token = secrets.token_urlsafe(24) if job.connection else None
     job.form_state = form_state.to_json(label=inputs.label(form_state, own))
-    job.ready = all(
+    job.ready = is_test or all(
         field.name in own for field in form_state.spec.media_fields if field.name in form_state.values
     )
-    job.reserved = price.credits
-    job.billed_seconds = price.seconds if price.exact else None
+    if not is_test:
+        job.reserved = price.credits
+        job.billed_seconds = price.seconds if price.exact else None
+    elif trials.SLOW in trials.words(form_state.values):
+        job.not_before = timezone.now() + trials.SLOW_FOR
     with transaction.atomic():
         if name and (earlier := idempotency.claim(name, team=team, job=job)):
             return earlier
-        ledger.reserve(
-            team=team,
-            kind=job.purse,
-            amount=price.credits,
-            reference=f"job:{job.pk}:{'exact' if price.exact else 'minimum'}",
-            source=ledger.Source(job_id=job.pk, key=job.key, person=job.person),
-        )
+        if not is_test:
+            ledger.reserve(
+                team=team,
+                kind=job.purse,
+                amount=price.credits,
+                reference=f"job:{job.pk}:{'exact' if price.exact else 'minimum'}",
+                source=ledger.Source(job_id=job.pk, key=job.key, person=job.person),
+            )
         lifecycle.begin(job)
+    if is_test:
+        trials.hold_answer(job)
     return job
 
 
@@ -121,6 +135,7 @@ def _new_job(team: Team, actor: Actor, form_state: FormState, tag: Tag) -> Job:
     return Job(
         team=team,
         key=actor if by_key else None,
+        is_test=by_key and actor.is_test,
         person=None if by_key else actor.user,
         purse=PurseKind.API if by_key else PurseKind.USER,
         model=form_state.model,

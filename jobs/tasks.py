@@ -57,6 +57,13 @@ def fetch_next() -> None:
 
 
 @app.task
+@at_most(1)
+def give_samples() -> None:
+    while execute.give_sample():
+        pass
+
+
+@app.task
 @at_most(2)
 def send_due() -> None:
     remote.send_due()

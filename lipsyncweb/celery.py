@@ -62,6 +62,7 @@ app.conf.update(
         "warn-teams": {"task": "jobs.tasks.warn_teams", "schedule": 60.0, "options": {"expires": 60}},
         "poll-providers": {"task": "jobs.tasks.poll_providers", "schedule": 5.0, "options": {"expires": 5}},
         "collect-due": {"task": "jobs.tasks.collect_due", "schedule": 5.0, "options": {"expires": 5}},
+        "give-samples": {"task": "jobs.tasks.give_samples", "schedule": 5.0, "options": {"expires": 5}},
         "expire": {"task": "jobs.tasks.expire", "schedule": 600.0, "options": {"expires": 600}},
         "reconcile": {"task": "jobs.tasks.reconcile", "schedule": 86400.0, "options": {"expires": 3600}},
     },

@@ -53,13 +53,8 @@ def succeed(claim: Claim, result: Result) -> bool:
             execution_ms=measured if result.execution_ms is None else result.execution_ms
         )
         _tidy(job)
-        ledger.charge(
-            team=job.team,
-            kind=job.purse,
-            amount=job.reserved,
-            reference=f"job:{job.pk}",
-            source=source_of(job),
-        )
+        if not job.is_test:
+            ledger.charge(**_entry_of(job))
         queue.announce(job)
     return True
 
@@ -102,9 +97,8 @@ def _settle_without_charge(job: Job | None) -> bool:
     # A worker may have died between storing its result and saying so.
     transaction.on_commit(lambda: media.drop_results(job.pk, up_to=job.attempt))
     _tidy(job)
-    ledger.give_back(
-        team=job.team, kind=job.purse, amount=job.reserved, reference=f"job:{job.pk}", source=source_of(job)
-    )
+    if not job.is_test:
+        ledger.give_back(**_entry_of(job))
     queue.announce(job)
     return True
 
@@ -114,3 +108,14 @@ def _tidy(job: Job) -> None:
     transaction.on_commit(lambda: inputs.drop(job))
     if job.connection_id:
         transaction.on_commit(outbox.nudge_send)
+
+
+def _entry_of(job: Job) -> dict[str, Any]:
+    """What the ledger writes of a job's end."""
+    return {
+        "team": job.team,
+        "kind": job.purse,
+        "amount": job.reserved,
+        "reference": f"job:{job.pk}",
+        "source": source_of(job),
+    }

@@ -22,7 +22,7 @@ def begin(job: Job) -> None:
     job.save(force_insert=True)
     del job.turn  # it is an expression still; whoever wants it reads it
     JobEvent.objects.create(job=job, verb="submit", old="", new=job.state, attempt=0)
-    outbox.promise(job)
+    outbox.promise(job, due_at=job.not_before)
 
 
 def claim_next() -> Claim | None:

@@ -69,6 +69,7 @@ FAILURES: dict[str, Promise] = {
     "render_lost": _(
         "The render ended without an answer more than once; try other files, or tell the operator."
     ),
+    "test_failure": _("This test failed because its prompt asks for it."),
     "storage_full": _("The site has no room left for files; try again later."),
     "internal_error": _("Something went wrong on the site's side; try again."),
     "provider_refused": _("The server that was to make it refused the job. Its words:"),

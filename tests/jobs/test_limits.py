@@ -10,6 +10,7 @@ import pytest
 from django.core.cache import caches
 from django.core.cache.backends.base import BaseCache
 from django.test import Client
+from django.urls import reverse
 
 from accounts import keys
 from jobs.api import limits
@@ -87,7 +88,7 @@ def test_no_limit_is_no_header(owner, client, settings):
 
 
 def test_only_the_api_is_counted(owner, client):
-    assert "RateLimit" not in owner.client.get("/history", headers=owner.headers)
+    assert "RateLimit" not in owner.client.get(reverse("history"), headers=owner.headers)
     assert "RateLimit" not in client.get("/api/v1/openapi.json")
 
 

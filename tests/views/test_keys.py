@@ -49,3 +49,10 @@ def test_signing_secret_is_shown_only_when_asked_for(owner):
     answer = owner.client.post(reverse("webhook_secret"))
     assert secret in answer.content.decode()
     assert "no-store" in answer["Cache-Control"]
+
+
+def test_a_test_key_is_made_and_marked(owner):
+    page = owner.client.post(reverse("keys"), {"name": "trial", "is_test": "on"}).content.decode()
+    [shown] = re.findall(r"sk_test_[0-9A-Za-z]{12}_[0-9A-Za-z]{38}", page)
+    assert keys.authenticate(shown).is_test
+    assert owner.client.get(reverse("keys")).content.decode().count('badge--plain">Test<') == 1

@@ -18,6 +18,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--email", required=True)
+        parser.add_argument("--test", action="store_true", help="one whose jobs are free and give samples")
         parser.add_argument("--name", default="", help="what the keys page calls it")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -31,5 +32,7 @@ class Command(BaseCommand):
             # No password: the person sets one by "forgot your password".
             user = User.objects.create_user(email)
             self.stderr.write(f"Made the account {email}.")
-        _key, plaintext = keys.issue(team=first_team(user), created_by=user, name=options["name"])
+        _key, plaintext = keys.issue(
+            team=first_team(user), created_by=user, name=options["name"], is_test=options["test"]
+        )
         self.stdout.write(plaintext)

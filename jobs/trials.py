@@ -1,0 +1,69 @@
+"""Jobs of test keys: what their prompts may ask for, and the sample that each of them gives.
+
+Nothing of them is fetched, rendered, sent elsewhere or charged. The words are looked for in `formState.prompt`, since
+every client can set it; with any other key a prompt is only a prompt.
+"""
+
+import threading
+import time
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _lazy
+
+from jobs.models import Job, WebhookDelivery
+from jobs.problems import FieldProblem, Invalid
+
+PREFIX = "test:"
+FAIL, SLOW = "test:fail", "test:slow"
+WEBHOOK_TWICE, WEBHOOK_FIRST = "test:webhook-twice", "test:webhook-first"
+WORDS: dict[str, Promise] = {
+    FAIL: _lazy("The job fails, with the code test_failure."),
+    SLOW: _lazy("The job waits in line for 20 seconds."),
+    WEBHOOK_TWICE: _lazy("The webhook is sent twice, the second time right after the first was received."),
+    WEBHOOK_FIRST: _lazy("The submit is answered after its webhook was sent, or after 5 seconds."),
+}
+SLOW_FOR = timedelta(seconds=20)
+HELD_AT_MOST = 5.0  # seconds
+# A held answer takes one of the few threads that serve the site.
+_held = threading.BoundedSemaphore(2)
+
+
+def words(values: Mapping[str, Any]) -> frozenset[str]:
+    """What a request's parameters ask of a test."""
+    prompt = str(values.get("prompt") or "")
+    return frozenset(word for word in prompt.split() if word.startswith(PREFIX))
+
+
+def check(values: Mapping[str, Any]) -> None:
+    """Raise Invalid for a word that is none: a misspelt one would pass its test."""
+    for word in sorted(words(values) - WORDS.keys()):
+        sentence = _("formState.prompt: %(word)s is nothing that a test can do; there are: %(known)s.")
+        found = sentence % {"word": word[:80], "known": ", ".join(WORDS)}
+        raise Invalid([FieldProblem("formState.prompt", "not_a_choice", found)])
+
+
+def sends_again(delivery: WebhookDelivery) -> bool:
+    """Whether a webhook that was received at its first attempt is to be sent once more."""
+    first = delivery.attempts - delivery.attempts_before == 1
+    job = delivery.job
+    return bool(first and job and job.is_test and WEBHOOK_TWICE in words(job.values))
+
+
+def hold_answer(job: Job) -> None:
+    """Let a new job's webhook come before the answer to its submit, where its prompt asks for that."""
+    if not job.webhook or WEBHOOK_FIRST not in words(job.values) or not _held.acquire(blocking=False):
+        return
+    try:
+        ends = time.monotonic() + HELD_AT_MOST
+        while time.monotonic() < ends and not _was_sent(job):
+            time.sleep(0.05)
+    finally:
+        _held.release()
+
+
+def _was_sent(job: Job) -> bool:
+    return WebhookDelivery.objects.filter(job=job, log__duration_ms__isnull=False).exists()

@@ -1,0 +1,249 @@
+"""Test keys: free, quick, never near the engine, and as awkward as a prompt asks."""
+
+import threading
+import time
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from accounts import keys, ledger
+from accounts.models import Entry
+from jobs import execute, lifecycle, media, reconciliation, trials
+from jobs.models import Connection, Job, JobEvent, Outbox, State, WebhookDelivery
+from jobs.webhooks import deliver
+from lipsyncweb.celery import app
+from tests.jobs.making import VALUES
+from tests.jobs.remotely import video
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+URL = "/api/v1/lipsync-image"
+
+
+@pytest.fixture
+def test_key(owner, settings) -> dict[str, str]:
+    """The headers of a test key, on a site that has its sample."""
+    (settings.DATA_DIR / "samples" / "clip.mp4").write_bytes(video())
+    media._sample_facts.cache_clear()
+    _key, secret = keys.issue(team=owner.team, created_by=owner.user, name="trial", is_test=True)
+    return {"Authorization": f"Bearer {secret}"}
+
+
+def submit(headers, *, prompt="", status=200, **more):
+    body = {"formState": {**VALUES, "prompt": prompt}, **more}
+    answer = Client().post(URL, body, "application/json", headers=headers)
+    assert answer.status_code == status, answer.content
+    return answer.json()
+
+
+def read(headers, job_id):
+    return Client().get(f"/api/v1/jobs/{job_id}", headers=headers).json()
+
+
+def download(headers, job_id):
+    answer = Client().get(read(headers, job_id)["output"])
+    body = b"".join(answer.streaming_content) if answer.streaming else None
+    answer.close()
+    return answer.status_code, body
+
+
+def money(team):
+    purse = ledger.balances(team).api
+    return purse.available, purse.reserved, Entry.objects.filter(purse=purse).count()
+
+
+def test_a_test_gives_the_sample_and_costs_nothing(owner, test_key):
+    before = money(owner.team)
+    job_id = submit(test_key)["id"]
+    waiting = read(test_key, job_id)
+    assert (waiting["status"], waiting["test"], waiting["credits"], waiting["queuePosition"]) == (
+        "processing",
+        True,
+        0,
+        1,
+    )
+    assert execute.give_sample()
+    assert not execute.give_sample()
+    ended = read(test_key, job_id)
+    assert (ended["status"], ended["test"], ended["credits"], ended["queuePosition"]) == (
+        "completed",
+        True,
+        0,
+        None,
+    )
+    assert download(test_key, job_id) == (200, video())
+    assert money(owner.team) == before
+    assert reconciliation.findings() == []
+
+
+def test_no_engine_fetcher_or_server_ever_takes_one(owner, test_key):
+    elsewhere = Connection.objects.create(
+        team=owner.team, name="elsewhere", base_url="https://video.example.com", preference=1
+    )
+    job_id = submit(test_key, provider="elsewhere")["id"]
+    assert lifecycle.claim_next() is None
+    assert lifecycle.claim_to_fetch() is None
+    assert lifecycle.claim_for(elsewhere) is None
+    assert read(test_key, job_id)["status"] == "processing"
+
+
+def test_a_live_key_makes_no_tests(owner, test_key):
+    job_id = submit(owner.headers, prompt="test:fail")["id"]
+    assert not Job.objects.get(pk=job_id).is_test
+    assert not execute.give_sample()
+    refused = submit(owner.headers, test=True, status=422)
+    assert refused["fields"][0]["code"] == "unknown_field"
+
+
+def test_fail(owner, test_key):
+    before = money(owner.team)
+    job_id = submit(test_key, prompt="smile test:fail")["id"]
+    assert execute.give_sample()
+    ended = read(test_key, job_id)
+    assert (ended["status"], ended["code"], ended["output"]) == ("failed", "test_failure", None)
+    assert money(owner.team) == before
+    assert reconciliation.findings() == []
+
+
+def test_cancel(owner, test_key):
+    job_id = submit(test_key, prompt="test:slow")["id"]
+    Client().post(f"/api/v1/jobs/{job_id}/cancel", content_type="application/json", headers=test_key)
+    assert read(test_key, job_id)["code"] == "canceled"
+    assert reconciliation.findings() == []
+
+
+def test_slow_waits_in_line(owner, test_key):
+    job_id = submit(test_key, prompt="test:slow")["id"]
+    quick = submit(test_key)["id"]
+    assert execute.give_sample()
+    assert not execute.give_sample()
+    assert (read(test_key, quick)["status"], read(test_key, job_id)["status"]) == ("completed", "processing")
+    promised = Outbox.objects.get(job=job_id).due_at - timezone.now()
+    assert timedelta(seconds=15) < promised <= trials.SLOW_FOR
+    Job.objects.filter(pk=job_id).update(not_before=timezone.now())
+    assert execute.give_sample()
+    assert read(test_key, job_id)["status"] == "completed"
+
+
+def test_a_word_that_is_none_is_refused(owner, test_key):
+    [field] = submit(test_key, prompt="test:fial", status=422)["fields"]
+    assert (field["field"], field["code"]) == ("formState.prompt", "not_a_choice")
+    assert "test:fail" in field["message"]
+
+
+def test_parameters_are_checked_as_ever(owner, test_key):
+    assert submit(test_key, provider="nobody", status=422)["fields"][0]["field"] == "provider"
+
+
+def test_an_idempotency_key_of_a_test_is_not_that_of_a_live_job(owner, test_key):
+    once = {"Idempotency-Key": "order-1"}
+    test = submit({**test_key, **once})["id"]
+    assert submit({**test_key, **once})["id"] == test
+    live = submit({**owner.headers, **once})["id"]
+    assert live != test
+    assert not Job.objects.get(pk=live).is_test
+
+
+def test_webhook_twice(owner, test_key, httpserver):
+    httpserver.expect_request("/hook").respond_with_data("")
+    job_id = submit(test_key, prompt="test:webhook-twice", webhook=httpserver.url_for("/hook"))["id"]
+    assert execute.give_sample()
+    assert deliver.deliver_due() == 2
+    first, second = (request for request, _answer in httpserver.log)
+    assert first.headers["webhook-id"] == second.headers["webhook-id"]
+    assert first.data == second.data
+    assert first.json == read(test_key, job_id)
+    assert WebhookDelivery.objects.get(job=job_id).state == "delivered"
+
+
+def test_webhook_first(owner, test_key, httpserver):
+    """The worker runs beside the submit here, as it does on a site."""
+    arrived = []
+    httpserver.expect_request("/hook").respond_with_handler(
+        lambda request: arrived.append(time.monotonic()) or _ok()
+    )
+    done = threading.Event()
+
+    def work():
+        try:
+            while not done.wait(0.02):
+                execute.give_sample()
+                deliver.deliver_due()
+        finally:
+            connection.close()
+
+    worker = threading.Thread(target=work)
+    worker.start()
+    try:
+        submit(test_key, prompt="test:webhook-first", webhook=httpserver.url_for("/hook"))
+        answered = time.monotonic()
+    finally:
+        done.set()
+        worker.join()
+    assert arrived
+    assert arrived[0] < answered
+
+
+def _ok():
+    from werkzeug import Response
+
+    return Response("")
+
+
+def test_an_answer_is_held_only_so_long(owner, test_key, monkeypatch):
+    monkeypatch.setattr(trials, "HELD_AT_MOST", 0.2)
+    began = time.monotonic()
+    submit(test_key, prompt="test:webhook-first", webhook="http://localhost:9/hook")
+    assert 0.2 <= time.monotonic() - began < 2
+
+
+def test_the_worker_that_gives_samples_is_nudged(owner, test_key, monkeypatch):
+    sent = []
+    monkeypatch.setattr(app, "send_task", lambda task, *words, **options: sent.append(task))
+    submit(test_key)
+    assert sent == ["jobs.tasks.give_samples"]
+
+
+def test_a_lost_worker_is_made_good(owner, test_key):
+    job_id = submit(test_key)["id"]
+    assert lifecycle.claim_to_sample()
+    Job.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
+    assert lifecycle.requeue_expired() == 1
+    assert execute.give_sample()
+    assert [event.verb for event in JobEvent.objects.filter(job=job_id)] == [
+        "submit",
+        "claim",
+        "requeue",
+        "claim",
+        "succeed",
+    ]
+
+
+def test_expiry_of_one_test_leaves_the_sample_of_the_others(owner, test_key):
+    first, second = submit(test_key)["id"], submit(test_key)["id"]
+    while execute.give_sample():
+        pass
+    Job.objects.filter(pk=first).update(expires_at=timezone.now() - timedelta(seconds=1))
+    media.expire()
+    assert download(test_key, first) == (404, None)
+    assert download(test_key, second) == (200, video())
+
+
+def test_history_marks_it(owner, test_key):
+    live, test = submit(owner.headers)["id"], submit(test_key)["id"]
+    for job_id, marked in ((live, False), (test, True)):
+        page = owner.client.get(f"/jobs/{job_id}").content.decode()
+        assert ('badge--plain">Test<' in page) is marked
+        assert ("free: a test" in page) is marked
+    assert owner.client.get(reverse("history")).content.decode().count('badge--plain">Test<') == 1
+
+
+def test_sample_line_holds_up_no_other(owner, test_key):
+    submit(test_key)
+    live = submit(owner.headers)["id"]
+    assert lifecycle.claim_to_fetch().job_id.hex == live.replace("-", "")
+    assert Job.objects.get(is_test=True).state == State.QUEUED
