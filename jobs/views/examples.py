@@ -1,7 +1,14 @@
 """Code that the pages show, with this site's address in it. Each runs as it stands once KEY holds a key."""
 
+import functools
 import json
 from typing import NamedTuple
+
+from django.conf import settings
+
+from jobs.api.schema import JOB_EXAMPLE
+
+LOCAL = "http://localhost:8000"  # what the programs of docs/examples/ call
 
 
 class Example(NamedTuple):
@@ -28,6 +35,8 @@ def repeat_with_curl(site: str) -> str:
   -H "Content-Type: application/json" \\
   -H "Idempotency-Key: order-1042" \\
   -d '{{
+    "reference": "order-1042",
+    "metadata": {{"customer": 17}},
     "provider": "embedded",
     "formState": {{
       "image": "{site}/samples/portrait.png",
@@ -43,99 +52,61 @@ def poll_with_curl(site: str) -> str:
 def submit(site: str) -> list[Example]:
     return [
         Example("curl", submit_with_curl(site)),
-        Example("Python", _python(site)),
-        Example("Node", _node(site)),
+        Example("Python", read("submit.py", site)),
+        Example("JavaScript", read("submit.mjs", site)),
+        Example("Go", read("submit.go", site)),
     ]
 
 
-def _python(site: str) -> str:
-    return f"""import os
-import time
-
-import requests
-
-api = requests.Session()
-api.headers["Authorization"] = f"Bearer {{os.environ['KEY']}}"
-base = "{site}/api/v1"
-
-answer = api.post(f"{{base}}/lipsync-image", json={{
-    "formState": {{
-        "image": "{site}/samples/portrait.png",
-        "audio": "{site}/samples/speech.wav",
-    }},
-}})
-answer.raise_for_status()
-job = answer.json()
-
-while job["status"] == "processing":
-    time.sleep(2)
-    job = api.get(f"{{base}}/jobs/{{job['id']}}").json()
-
-print(job["output"] or job["error"])"""
-
-
-def _node(site: str) -> str:
-    return f"""const base = "{site}/api/v1";
-const headers = {{
-  Authorization: `Bearer ${{process.env.KEY}}`,
-  "Content-Type": "application/json",
-}};
-
-const answer = await fetch(`${{base}}/lipsync-image`, {{
-  method: "POST",
-  headers,
-  body: JSON.stringify({{
-    formState: {{
-      image: "{site}/samples/portrait.png",
-      audio: "{site}/samples/speech.wav",
-    }},
-  }}),
-}});
-let job = await answer.json();
-
-while (job.status === "processing") {{
-  await new Promise((done) => setTimeout(done, 2000));
-  job = await (await fetch(`${{base}}/jobs/${{job.id}}`, {{ headers }})).json();
-}}
-console.log(job.output || job.error);"""
-
-
 def verify() -> list[Example]:
-    """Checking a webhook's signature with the libraries of the Standard Webhooks project."""
-    python = """from standardwebhooks import Webhook  # pip install standardwebhooks
-
-def receive(request):
-    # The body as it came, byte for byte: parse it only afterwards.
-    job = Webhook(SECRET).verify(request.body, dict(request.headers))
-    print(job["id"], job["status"], job["output"])"""
-    node = """import { Webhook } from "standardwebhooks"; // npm install standardwebhooks express
-import express from "express";
-
-const app = express();
-app.post("/webhook", express.raw({ type: "application/json" }), (request, response) => {
-  const job = new Webhook(process.env.SECRET).verify(request.body.toString(), request.headers);
-  console.log(job.id, job.status, job.output);
-  response.sendStatus(200);
-});
-app.listen(4000);"""
-    return [Example("Python", python), Example("Node", node)]
+    """Receivers that check a webhook's signature by themselves."""
+    return [
+        Example("Python", read("webhook.py")),
+        Example("JavaScript", read("webhook.mjs")),
+        Example("Go", read("webhook.go")),
+    ]
 
 
-def answer(site: str) -> str:
-    job = "0c7c9a4e-6f0e-4a54-9d25-6f2f6a1f3b52"
-    return json.dumps(
-        {
-            "id": job,
-            "model": "lipsync-image",
-            "status": "completed",
-            "output": f"{site}/files/{job}/….mp4",
-            "error": "",
-            "executionTime": 6120,
-            "timings": {"warp": 3310, "encode": 1480},
-        },
-        indent=2,
-        ensure_ascii=False,
-    )
+def read(name: str, site: str = LOCAL) -> str:
+    """A program of docs/examples/ with this site's address in place of a local clone's."""
+    return _text(name).replace(LOCAL, site)
+
+
+@functools.cache
+def _text(name: str) -> str:
+    return (settings.BASE_DIR / "docs" / "examples" / name).read_text().rstrip()
+
+
+def estimate_with_curl(site: str) -> str:
+    return f"""curl {site}/api/v1/lipsync-image/estimate \\
+  -H "Authorization: Bearer $KEY" \\
+  -H "Content-Type: application/json" \\
+  -d '{{
+    "seconds": {{"audio": 12.5}},
+    "formState": {{
+      "image": "https://example.com/portrait.png",
+      "audio": "https://example.com/speech.mp3"
+    }}
+  }}'"""
+
+
+def upload_with_curl(site: str) -> str:
+    return f"""curl {site}/api/v1/uploads -H "Authorization: Bearer $KEY" \\
+  -F kind=image -F file=@portrait.png"""
+
+
+def list_with_curl(site: str) -> str:
+    return f"""curl "{site}/api/v1/jobs?reference=order-1042&status=completed&limit=5" \\
+  -H "Authorization: Bearer $KEY\""""
+
+
+def cancel_with_curl(site: str) -> str:
+    return f"""curl -X POST {site}/api/v1/jobs/$ID/cancel -H "Authorization: Bearer $KEY\""""
+
+
+def answer() -> str:
+    """The job document, as OpenAPI shows it."""
+    return json.dumps(JOB_EXAMPLE, indent=2)
 
 
 ERROR = json.dumps(

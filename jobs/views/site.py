@@ -1,5 +1,6 @@
 """Pages for everybody: home, the API's documentation, licences, the colour switch."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from django.conf import settings
@@ -9,12 +10,17 @@ from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST, require_safe
 
+from accounts import access, keys
+from accounts.models import ApiKey
 from jobs import catalog
+from jobs.api import codes, describe, schema, tags
+from jobs.api.site import api
 from jobs.catalog.pricing import CREDITS_A_SECOND, MINIMUM_SECONDS, credits_for
 from jobs.templatetags.ui import THEME_COOKIE, THEMES
 from jobs.views import examples, words
 
 EXAMPLE_SECONDS = 10
+SEVEN = 7  # fields of the job document that are the contract; the others stand beside them
 YEAR = 365 * 24 * 3600
 
 
@@ -55,12 +61,22 @@ def docs(request: HttpRequest) -> HttpResponse:
         "prices": prices(),
         "minimum_seconds": MINIMUM_SECONDS,
         "base": f"{site}/api/v1",
+        "key": _newest_key(request),
+        "endpoints": list(_endpoints()),
         "examples": examples.submit(site),
         "repeating": examples.repeat_with_curl(site),
+        "estimating": examples.estimate_with_curl(site),
+        "uploading": examples.upload_with_curl(site),
         "polling": examples.poll_with_curl(site),
+        "listing": examples.list_with_curl(site),
+        "canceling": examples.cancel_with_curl(site),
         "verifying": examples.verify(),
-        "answer": examples.answer(site),
+        "answer": examples.answer(),
+        "beside": list(schema.JOB["properties"].items())[SEVEN:],
         "error": examples.ERROR,
+        "refusals": describe.REFUSALS.items(),
+        "codes": list(codes.everything()),
+        "warnings": words.WARNINGS.items(),
         "extended_rule": words.extended_rule(),
         "limits": {
             "image": settings.MEDIA_MAX_IMAGE_BYTES // 1_000_000,
@@ -68,9 +84,29 @@ def docs(request: HttpRequest) -> HttpResponse:
             "video": settings.MEDIA_MAX_VIDEO_BYTES // 1_000_000,
             "seconds": settings.OUTPUT_MAX_SECONDS,
             "days": settings.RESULT_DAYS,
+            "requests": settings.API_REQUESTS_PER_MINUTE,
+            "upload_days": settings.UPLOAD_DAYS,
+            "body": settings.DATA_UPLOAD_MAX_MEMORY_SIZE // 1_000_000,
+            "reference": tags.REFERENCE_LENGTH,
+            "metadata_keys": tags.METADATA_KEYS,
+            "metadata_bytes": tags.METADATA_BYTES,
         },
     }
     return render(request, "site/docs.html", context)
+
+
+def _newest_key(request: HttpRequest) -> ApiKey | None:
+    """The reader's own key, for the examples: what may be shown of it."""
+    if not access.may(request.membership, "keys.read", request.team):
+        return None
+    return keys.for_team(request.team).filter(revoked_at=None).first()
+
+
+def _endpoints() -> Iterator[tuple[str, str, str]]:
+    """Method, path and summary of every operation, as OpenAPI has them."""
+    for path, methods in api.get_openapi_schema()["paths"].items():
+        for method, operation in methods.items():
+            yield method.upper(), path, operation["summary"]
 
 
 @require_safe

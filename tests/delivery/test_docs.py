@@ -104,6 +104,14 @@ def test_api_page_prints_the_fields_of_the_real_document():
     assert set(example) == set(re.findall(r'^        "(\w+)":', wire, re.MULTILINE))
 
 
+def test_api_page_names_every_request():
+    page = (ROOT / "docs/api.md").read_text() + (ROOT / "docs/webhooks.md").read_text()
+    for path in json.loads((ROOT / "jobs/api/openapi.json").read_text())["paths"]:
+        short = re.sub(r"\{\w+\}", "{id}", path.removeprefix("/api/v1"))
+        if not short.endswith("/estimate"):
+            assert f"{short}`" in page, path
+
+
 def test_no_link_between_the_pages_is_broken():
     for page in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]:
         for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text()):

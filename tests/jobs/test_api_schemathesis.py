@@ -53,7 +53,7 @@ def web_alone(site: LiveSite) -> Iterator[None]:
 
 def test_no_answer_is_an_error_of_ours_or_undocumented(tmp_path: Path):
     (tmp_path / "data").mkdir()
-    site = LiveSite(tmp_path / "data", STARTING_API_CREDITS="1000000")
+    site = LiveSite(tmp_path / "data", STARTING_API_CREDITS="1000000", API_REQUESTS_PER_MINUTE="0")
     with web_alone(site):
         command = [sys.executable, "-m", "schemathesis.cli", "run", f"{site.url}/api/v1/openapi.json"]
         options = [f"--header=Authorization: Bearer {site.issue_key('schemathesis@example.com')}"]
