@@ -113,18 +113,24 @@ class Follower:
             self._rival = largest
 
     def _follow(self, planes: Planes, crop: "_Crop") -> Seen | None:
-        rgb = crop.rgb(planes)
-        points = self._following.at(rgb)
-        face = None if points is None else Face.of(crop.outward(points))
-        if points is None or face is None or (self._last is not None and _leaps(face, self._last)):
+        seen = self._mesh(planes, crop)
+        if seen and _Crop.around(seen[0]).strays(crop):
+            # The mesh looks where the face was in the last crop: in another one that would be beside it.
+            crop = _Crop.around(seen[0])
+            self._following.restart()
+            seen = self._mesh(planes, crop)
+        if seen is None or (self._last is not None and _leaps(seen[0], self._last)):
             self._crop = None
             self._since = self._wait
             return None
-        self._last = face
-        around = _Crop.around(face)
-        if around.strays(crop):
-            self._crop = around
-        return Seen(face, self._track, self._shot, self._cover.at(appearance(rgb, points)))
+        self._crop, self._last = crop, seen[0]
+        return Seen(seen[0], self._track, self._shot, self._cover.at(seen[1]))
+
+    def _mesh(self, planes: Planes, crop: "_Crop") -> tuple[Face, Array] | None:
+        """The face in a crop, and its `appearance`."""
+        rgb = crop.rgb(planes)
+        points = self._following.at(rgb)
+        return None if points is None else (Face.of(crop.outward(points)), appearance(rgb, points))
 
 
 @dataclass(frozen=True)

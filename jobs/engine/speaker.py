@@ -83,6 +83,9 @@ class Speaker:
         self._rigid = self.points[list(RIGID)]
         self._opened = self._opening()
         self.held = self._held()
+        self._places = np.column_stack([np.ones(len(self.points)), self.points[:, :2]])
+        self._lower = np.flatnonzero(self.held == 1)
+        self._fitted = np.linalg.pinv(self._places[self._lower])
 
     def pose(self, points: Array) -> Pose:
         """points : (478, 3) pixels, or those of `RIGID` alone."""
@@ -95,6 +98,14 @@ class Speaker:
         upper, lower = list(lm.LIP_UPPER_INNER), list(lm.LIP_LOWER_INNER)
         points[upper] = points[lower] = (points[upper] + points[lower]) / 2
         return points
+
+    def placed(self, shape: Array, where: Array) -> Array:
+        """A shape moved, tilted and stretched down the face as a whole to where another lies; (478, 3) each."""
+        away = (where - shape)[self._lower]
+        moved = np.zeros_like(shape)
+        moved[:, [0, 2]] = away[:, [0, 2]].mean(axis=0)
+        moved[:, 1] = self._places @ (self._fitted @ away[:, 1])
+        return shape + moved
 
     def _opening(self) -> Array:
         """(478, 3): where each landmark goes for one pixel of a gap."""

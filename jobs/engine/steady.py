@@ -6,12 +6,12 @@ that stay as they are. Nothing is smoothed across a cut or over the end of a tra
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from functools import cache
 
 import numpy as np
 
+from jobs.engine import landmarks as lm
 from jobs.engine.arrays import Array
 from jobs.engine.follow import Seen
 from jobs.engine.picture import Planes
@@ -23,7 +23,10 @@ EASE = 0.2  # seconds in which the mouth comes and goes
 # Seconds, of the halves of a Gaussian that tells a face at rest from one that speaks: what is remembered costs
 # less than what has to be waited for.
 REST_AHEAD, REST_BEHIND = 0.3, 0.7
-LIPS_SPAN, HEAD_SPAN = 0.08, 0.12  # seconds either way over which noise is smoothed
+PLACE = 0.12  # seconds, of another that tells where the mouth lies
+SPAN, SPREAD = 0.3, 0.14  # seconds either way, and of a Gaussian, over which noise is smoothed
+HEAD_ALIKE, LIPS_ALIKE = 0.010, 0.010  # eye distances between frames that are much alike
+_LIPS = sorted({*lm.LIPS, *lm.CHIN, *lm.JAW})
 
 
 @dataclass(frozen=True)
@@ -38,15 +41,24 @@ class Steady:
     weight: float
 
 
+@dataclass(frozen=True)
+class _InAxes:
+    """One frame's landmarks by themselves. own, shut : (478, 3) in the face's axes, as seen and with lips shut."""
+
+    pose: Pose
+    own: Array
+    shut: Array
+
+
 @dataclass
 class _Entry:
-    """points : (478, 3) float64 pixels, empty without a face; shut : as `Steady.rest`, not smoothed."""
+    """points : (478, 3) float64 pixels, empty without a face."""
 
     planes: Planes
     seen: Seen
     usable: bool
     points: Array
-    shut: Array | None = None
+    axes: _InAxes | None = None
 
 
 class Steadier:
@@ -105,17 +117,26 @@ class Steadier:
     def _steady(self, entry: _Entry) -> Steady:
         run = self._run(entry)
         speaker = self._speaker_of(entry, run)
-        lips, head = (round(span * self._fps) for span in (LIPS_SPAN, HEAD_SPAN))
-        points = _smooth(run, max(2, lips))
-        rigid = _smooth(run, max(3, head), RIGID)
-        weights = self._rest_weights(np.array(list(run)))
-        shut = np.array([self._shut(e, speaker) for e in run.values()])
-        rest = np.tensordot(weights / weights.sum(), shut, axes=1)
-        return Steady(speaker, points, speaker.pose(rigid), rest, self._weight(entry))
+        near = {k: e for k, e in run.items() if abs(k) <= SPAN * self._fps}
+        places = np.array(list(near)) / (SPREAD * self._fps)
+        unit = speaker.frame.unit
+        head = np.array([e.points[list(RIGID)] for e in near.values()])
+        pose = speaker.pose(_alike(head, places, list(near).index(0), HEAD_ALIKE * unit))
+        own = np.array([self._in_axes(e, speaker).own[_LIPS] for e in near.values()])
+        lips = _alike(own, places, list(near).index(0), LIPS_ALIKE * unit)
+        points = pose.out(self._in_axes(entry, speaker).own)
+        points[_LIPS] = pose.out(lips)
+        return Steady(speaker, points, pose, self._rest(run, speaker), self._weight(entry))
 
-    def _rest_weights(self, places: Array) -> Array:
-        spread = np.where(places > 0, REST_AHEAD, REST_BEHIND) * self._fps
-        return np.exp(-0.5 * (places / spread) ** 2)
+    def _rest(self, run: dict[int, _Entry], speaker: Speaker) -> Array:
+        """The shape over a second and more; where it lies, over a few frames: as a head turns, the mesh's depth is not
+        true enough to keep the mouth in its place."""
+        places = np.array(list(run))
+        shut = np.array([self._in_axes(e, speaker).shut for e in run.values()])
+        near = np.abs(places) <= 3 * PLACE * self._fps
+        slow = _mean(shut, places / np.where(places > 0, REST_AHEAD, REST_BEHIND) / self._fps)
+        quick = _mean(shut[near], places[near] / (PLACE * self._fps))
+        return speaker.placed(slow, quick)
 
     def _run(self, entry: _Entry) -> dict[int, _Entry]:
         """Frames around this one that show the same track, by their distance in frames."""
@@ -137,10 +158,12 @@ class Steadier:
         return self._speaker[1]
 
     @staticmethod
-    def _shut(entry: _Entry, speaker: Speaker) -> Array:
-        if entry.shut is None:
-            entry.shut = speaker.shut(speaker.pose(entry.points).into(entry.points))
-        return entry.shut
+    def _in_axes(entry: _Entry, speaker: Speaker) -> "_InAxes":
+        if entry.axes is None:
+            pose = speaker.pose(entry.points)
+            own = pose.into(entry.points)
+            entry.axes = _InAxes(pose, own, speaker.shut(own))
+        return entry.axes
 
     def _weight(self, entry: _Entry) -> float:
         """Falls towards frames of the same shot that stay as they are."""
@@ -154,15 +177,18 @@ class Steadier:
         return nearest / (self._ease + 1)
 
 
-def _smooth(run: dict[int, _Entry], span: int, places: Sequence[int] | slice = np.s_[:]) -> Array:
-    """The value at 0 of the parabola through the points within `span` frames (A. Savitzky and M. Golay, 1964)."""
-    near = tuple(k for k in run if abs(k) <= span)
-    points = np.array([run[k].points for k in near])[:, places]
-    return np.tensordot(_parabola(near), points, axes=1)
+def _mean(values: Array, away: Array) -> Array:
+    """Weighted by a Gaussian; away : from its middle, in its standard deviation."""
+    weights = np.exp(-0.5 * away**2)
+    return np.tensordot(weights / weights.sum(), values, axes=1)
 
 
-@cache
-def _parabola(places: tuple[int, ...]) -> Array:
-    """Weights that give the fit's value at 0; a line or the mean where there are too few places."""
-    degree = min(2, max(0, len(places) - 2))
-    return np.linalg.pinv(np.vander(np.array(places, float), degree + 1, increasing=True))[0]
+def _alike(values: Array, places: Array, middle: int, near: float) -> Array:
+    """The mean of the frames around the middle one that are like it: a bilateral filter over time.
+
+    What stays is averaged over many frames, what moves is left as it is, and what jumps is not led astray.
+    values : (frames, points, 3); places : (frames,) in standard deviations; near : pixels, another. (C. Tomasi and
+    R. Manduchi, "Bilateral filtering for gray and color images", 1998)
+    """
+    away = np.abs(values[..., :2] - values[middle, :, :2]).mean(axis=(1, 2)) / near
+    return _mean(values, np.hypot(places, away))

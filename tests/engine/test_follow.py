@@ -7,8 +7,10 @@ import pytest
 from jobs.engine.compose import Style
 from jobs.engine.follow import Follower
 from jobs.engine.landmarks import MediapipeLandmarks
+from jobs.engine.metrics import face_aperture
 from jobs.engine.picture import Planes, to_planes
 from jobs.engine.speaker import Pose
+from jobs.engine.texture import to_rgb
 from jobs.engine.video import Dubbing
 from jobs.engine.visemes import MouthTrack
 from tests.engine.talking import SIDE, babble, talking_pictures
@@ -165,3 +167,18 @@ def test_pose_is_found_again():
     assert np.allclose(pose.into(placed), shape)
     flat = np.column_stack([shape[:, :2], np.full(23, 4.0)])
     assert np.allclose(flat[:, :2] @ pose.plane(4.0)[:, :2].T + pose.plane(4.0)[:, 2], pose.out(flat)[:, :2])
+
+
+def test_a_head_that_jumps_is_followed_at_once(pictures):
+    """As in clips whose frames are shown twice: every second frame is the one before."""
+    jumps = (0, 9, 16, 9, 0, -9, -14, -6, 2, 10)
+    shaken = [np.roll(pictures[2 * k], jump, axis=0) for k, jump in enumerate(jumps) for _ in (0, 1)]
+    landmarks = MediapipeLandmarks.shared()
+    dubbing = Dubbing(landmarks, 25, style=Style(), warn=lambda code: None)
+    source = (to_planes(picture) for picture in shaken)
+    made = [to_rgb(planes) for planes in dubbing.frames(source, MouthTrack.still(len(shaken)))]
+    for new, old in zip(made[2:], shaken[2:], strict=True):
+        before, after = landmarks.find(old)[0], landmarks.find(new)[0]
+        assert face_aperture(after) < 0.04
+        away = (after.points - before.points)[[61, 291], :2].mean(axis=0)
+        assert np.hypot(*away) < 0.06 * before.eye_distance
