@@ -24,7 +24,9 @@ PARTED = 0.05  # the least opening of a phone that is no closure
 QUICK, SLOW = 0.030, 0.055  # seconds: standard deviation of the dominance of opening, and of the lips' shape
 LIKELY = 0.15  # probability from which on a p, b or m is shown
 NEARLY = 0.7  # of its best: the lips are shut while a closure is so likely
-LOUD = 0.2  # share of an opening that a loud voice adds
+OPEN, LOUD = 0.93, 0.22  # an opening is so much of its target, and so much more in a loud voice
+WIDEST = 1.1
+NARROW = 0.25  # lips that part a little look, and are measured, as parted more than in proportion
 BESIDE = 0.04  # seconds within which lips part beside a closure
 
 # Per phone: opening 0..1, width -1 (narrow) to 1 (spread), rounding 0..1, upper lip raised 0..1,
@@ -116,7 +118,8 @@ def mouth_track(heard: Array, speech: Speech, fps: float = FPS) -> MouthTrack:
     heard = _with_pauses(heard, speech, speaks)
     loud = _loudness(speech)
     shape = _blend(heard)
-    shape[:, 0] *= (0.85 + LOUD * loud) * _ease(speaks)
+    opening = np.minimum(shape[:, 0] * (OPEN + LOUD * loud), WIDEST) * _ease(speaks)
+    shape[:, 0] = opening * (1 - NARROW * (1 - opening))
     shape = _by_frame(np.column_stack([shape, loud]), frames, fps)
     opening, press = _shut_closures(shape[:, 0], shape[:, 5], heard, fps)
     columns = (opening, *shape[:, 1:5].T, press, shape[:, 6])

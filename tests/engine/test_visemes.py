@@ -47,6 +47,16 @@ def test_open_vowels_open_wider_than_close_ones():
     assert heights[0] > heights[1] + 0.15 > heights[2] + 0.3
 
 
+def test_small_openings_are_smaller_than_in_proportion_but_no_closure():
+    heights = []
+    for name in ("S", "EH", "AA"):
+        phones, seconds = say((name, 0.6))
+        heights.append(at(mouth(phones, speech(seconds=seconds)), "opening", 0.3))
+    small, middling, wide = heights
+    assert 0.1 < small < 0.24 * wide
+    assert small < middling < 0.75 * wide
+
+
 def test_rounding_begins_before_its_vowel():
     phones, seconds = say(("S", 0.15), ("T", 0.1), ("UW", 0.3))
     rounded = mouth(phones, speech(seconds=seconds))
