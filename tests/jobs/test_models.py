@@ -1,10 +1,13 @@
 """The catalog's models: what each takes, how long its videos are and what they cost."""
 
 import json
+import re
 
 import pytest
 
 from jobs import catalog, form_state, submit
+from jobs.api.site import api
+from jobs.catalog.pricing import CREDITS_A_SECOND
 from jobs.models import Job, Upload
 from jobs.problems import Invalid
 
@@ -161,3 +164,84 @@ def post(client, owner, model, state):
         content_type="application/json",
         headers=owner.headers,
     )
+
+
+# --- parity: the form, the API, the schema and the price say the same --------------------------------
+
+PROBES = {
+    "choice": ["480p", "720p", "1080p", "meanwhile", "left_right", "x"],
+    "integer": [-2, -1, 0, 2_147_483_647, 2_147_483_648],
+    "text": ["calm", "x" * 1000, "x" * 1001],
+}
+
+
+def schema_of(spec):
+    return api.get_openapi_schema()["components"]["schemas"][spec.parameters.__name__]
+
+
+def fits(shape, value):
+    """Whether a scalar fits a JSON schema of the kind that parameters have."""
+    if "anyOf" in shape:
+        return any(fits(each, value) for each in shape["anyOf"])
+    if "enum" in shape:
+        return value in shape["enum"]
+    kinds = {"string": str, "integer": int, "null": type(None)}
+    return (
+        type(value) is kinds[shape["type"]]
+        and not (isinstance(value, str) and len(value) > shape.get("maxLength", len(value)))
+        and not (isinstance(value, int) and value < shape.get("minimum", value))
+        and not (isinstance(value, int) and value > shape.get("maximum", value))
+    )
+
+
+@pytest.mark.parametrize("spec", catalog.MODELS.values(), ids=lambda spec: spec.slug)
+def test_schema_form_and_api_have_the_same_fields(owner, spec):
+    shape = schema_of(spec)
+    names = [field.name for field in spec.fields]
+    assert list(shape["properties"]) == names
+    assert set(shape.get("required", [])) == {field.name for field in spec.fields if field.required}
+    assert shape["additionalProperties"] is False
+    page = owner.client.get(f"/generate/{spec.slug}").content.decode()
+    assert set(re.findall(r'<(?:input|select|textarea)[^>]* name="(\w+)"', page)) >= set(names)
+    told = owner.client.get("/docs").content.decode()
+    assert all(f"<code>{name}</code>" in told for name in names)
+
+
+@pytest.mark.parametrize("spec", catalog.MODELS.values(), ids=lambda spec: spec.slug)
+def test_schema_form_and_api_take_the_same_values(client, owner, spec):
+    for field in (each for each in spec.fields if not each.is_media):
+        for value in PROBES[field.kind]:
+            state = {**LEAST[spec.slug], field.name: value}
+            taken = fits(schema_of(spec)["properties"][field.name], value)
+            assert (estimate(client, owner, spec.slug, state).status_code == 200) == taken, (
+                field.name,
+                value,
+            )
+            strings = {name: str(each) for name, each in state.items()}
+            form = owner.client.post(f"/generate/{spec.slug}", strings)
+            assert (form.status_code == 302) == taken, (field.name, value)
+
+
+@pytest.mark.parametrize("spec", catalog.MODELS.values(), ids=lambda spec: spec.slug)
+@pytest.mark.parametrize("resolution", CREDITS_A_SECOND)
+def test_form_estimate_submit_and_documentation_have_the_same_price(client, owner, spec, resolution):
+    state = {
+        field.name: upload(owner, field.kind, 7.2 if field.kind == "audio" else 9.0)
+        for field in spec.media_fields
+        if field.name in LEAST[spec.slug]
+    }
+    state["resolution"] = resolution
+    wanted = 8 * CREDITS_A_SECOND[resolution]
+    assert estimate(client, owner, spec.slug, state).json()["credits"] == wanted
+    line = owner.client.get(f"/generate/{spec.slug}/price", state).content.decode()
+    assert f"{wanted} credits" in " ".join(line.split())
+    job = Job.objects.get(pk=post(client, owner, spec.slug, state).json()["id"])
+    assert (job.reserved, job.billed_seconds) == (wanted, 8)
+    [told] = [each for each in client.get("/api/v1/models").json()["models"] if each["model"] == spec.slug]
+    assert told["creditsASecond"][resolution] * 8 == wanted
+    docs = " ".join(client.get("/docs").content.decode().split())
+    assert f"{resolution}: {CREDITS_A_SECOND[resolution]} credits a second" in docs
+
+
+def estimate(client, owner, model, state):
+    return post(client, owner, f"{model}/estimate", state)

@@ -10,7 +10,7 @@ from accounts import keys
 from jobs.models import Job, State
 from tests.jobs.making import make_job
 
-PUBLIC = ["home", "docs", "licences"]
+PUBLIC = ["home", "docs", "explorer", "licences"]
 PRIVATE = ["history", "history_rows", "keys", "credits", "connections", "webhooks", "webhook_check"]
 
 
