@@ -1,9 +1,12 @@
 """HEAD, OPTIONS, wrong methods and slashes, on every path of the API; ETag on a job."""
 
+import uuid
+
 import pytest
 
 from jobs import lifecycle
 from jobs.api.site import api
+from jobs.models import WebhookDelivery
 from tests.jobs.making import make_job
 
 pytestmark = pytest.mark.django_db
@@ -19,6 +22,31 @@ def paths():
 
 
 PATHS = dict(paths())
+
+
+def ids(owner):
+    """An id of the owner's for each name that a path may hold."""
+    job = make_job(owner, webhook="http://localhost:9/hook")
+    lifecycle.cancel(job.pk)
+    return {"request_id": job.pk, "delivery_id": WebhookDelivery.objects.get(job=job).pk}
+
+
+WITH_ID = [
+    (path, method.upper())
+    for path, methods in api.get_openapi_schema()["paths"].items()
+    for method in methods
+    if "{" in path
+]
+
+
+@pytest.mark.parametrize(("path", "method"), WITH_ID)
+def test_another_teams_id_is_404_as_if_it_were_not_there(client, owner, stranger, path, method):
+    theirs = path.format(**ids(owner))
+    absent = path.format(request_id=uuid.uuid4(), delivery_id=uuid.uuid4())
+    first, second = (client.generic(method, each, headers=stranger.headers) for each in (theirs, absent))
+    assert first.status_code == second.status_code == 404
+    assert first.content == second.content
+    assert client.generic(method, theirs, headers=owner.headers).status_code != 404
 
 
 def allowed(path):
