@@ -15,6 +15,7 @@ from typing import Any
 from waitress import wasyncore
 from waitress.channel import HTTPChannel
 from waitress.server import BaseWSGIServer, create_server
+from waitress.task import WSGITask
 
 THREADS = 8
 DRAIN_SECONDS = 4  # below the eight that the supervisor waits before it kills
@@ -62,6 +63,29 @@ def sockets_for(*, local: bool, listen: str, port: int) -> list[socket.socket]:
     return [_bound(family, listen, port)]
 
 
+class _Task(WSGITask):
+    """waitress ends a connection after an answer without a body (204, 304), since it has no length either. It needs
+    none, and a client that polls would have to connect anew for each "nothing has changed"."""
+
+    _needs_no_length = False
+
+    def build_response_header(self) -> bytes:
+        stays = self.request.headers.get("CONNECTION", "").lower() != "close"
+        self._needs_no_length = not self.has_body and self.version == "1.1" and stays
+        try:
+            return super().build_response_header()
+        finally:
+            self._needs_no_length = False
+
+    def set_close_on_finish(self) -> None:
+        if not self._needs_no_length:
+            super().set_close_on_finish()
+
+
+class _Channel(HTTPChannel):
+    task_class = _Task
+
+
 def serve(application: Any, *, sockets: list[socket.socket], **adjustments: Any) -> None:
     """Serve until SIGTERM or SIGINT; then take no more requests and finish those that are under way."""
     servers: dict[int, Any] = {}  # waitress' own map: listeners and connections by descriptor
@@ -76,6 +100,8 @@ def serve(application: Any, *, sockets: list[socket.socket], **adjustments: Any)
         **adjustments,
     )
     listeners = [each for each in servers.values() if isinstance(each, BaseWSGIServer)]
+    for listener in listeners:
+        listener.channel_class = _Channel
     stopping = threading.Event()
 
     def stop(signum: int, frame: Any) -> None:
