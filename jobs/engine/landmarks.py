@@ -7,6 +7,7 @@ another backend only has to fill `Face.points` in the same order (the 468-point 
 
 import threading
 import warnings
+import weakref
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -170,6 +171,7 @@ class MediapipeFollowing:
 
     def __init__(self) -> None:
         self._mesh = MediapipeLandmarks.following_mesh()
+        _close_with(self, self._mesh)
 
     def at(self, picture: Array) -> Array | None:
         answer = MediapipeLandmarks._ask(self._mesh, picture)
@@ -191,6 +193,7 @@ class FaceTracker:
     def __init__(self, source: MediapipeLandmarks) -> None:
         self._source = source
         self._mesh = source.following_mesh()
+        _close_with(self, self._mesh)
         self._crop: tuple[float, float, float] | None = None
 
     def next(self, picture: Array) -> Face | None:
@@ -203,6 +206,11 @@ class FaceTracker:
         if face is None or _strays(_around(face), self._crop):
             self._crop = None if face is None else _around(face)
         return face
+
+
+def _close_with(owner: object, mesh: Any) -> None:
+    """Close a mesh when its owner goes: one that is only let go keeps some 30 MB for as long as the process lives."""
+    weakref.finalize(owner, mesh.close).atexit = False
 
 
 def _around(face: Face) -> tuple[float, float, float]:

@@ -1,5 +1,8 @@
 """The judges, judged: on motion made here, whose right score is known."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -153,3 +156,28 @@ def test_ssim_of_one_window_is_the_formula_by_hand():
     middle = np.zeros((41, 41), bool)
     middle[20, 20] = True
     assert metrics.ssim(one, other, middle) == pytest.approx(expected, abs=1e-3)
+
+
+@pytest.mark.slow
+def test_measuring_many_clips_takes_the_memory_of_one():
+    code = """
+from pathlib import Path
+from jobs.engine import metrics
+from jobs.engine.sources import read_picture
+from tests.engine.samples import portrait
+
+def kilobytes():
+    return int(next(l.split()[1] for l in Path("/proc/self/status").read_text().splitlines() if l.startswith("VmRSS")))
+
+pictures = [read_picture(portrait())] * 2
+for _ in range(4):
+    metrics.aperture(pictures)
+before = kilobytes()
+for _ in range(8):
+    metrics.aperture(pictures)
+print((kilobytes() - before) // 1024)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], check=True, capture_output=True, text=True, timeout=120
+    )
+    assert int(done.stdout) < 120  # eight meshes would be 240 MB
