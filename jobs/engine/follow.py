@@ -24,6 +24,7 @@ LARGER = 1.6  # times the speaker's area: a face that takes over when it is seen
 AWAY_SECONDS = 2.0  # after which a lost speaker may come back anywhere, or be another
 CUT = 0.09  # of full brightness: mean change of a thumbnail between two frames that may be a cut
 CUT_TIMES = 3.5  # it has to be this many times the usual change, which a moving camera makes too
+REMEMBERED = 1500  # pictures, 6 kB each
 MESHES = 30  # a second: lips move too much between fewer; faster clips are interpolated
 LEAP = 0.4  # face widths a face may move between two frames
 
@@ -58,16 +59,28 @@ class Follower:
         self._rival: Face | None = None
         self._since = self._wait  # frames since the whole picture was looked at
         self._lost = 0  # frames without the face
+        self._known: dict[int | None, Seen] = {}
+        self._resumes = False  # whether the mesh has to start anew
         self._track = self._shot = 0
         self.most = 0  # faces seen at once
 
-    def next(self, planes: Planes) -> Seen:
+    def next(self, planes: Planes, picture: int | None = None) -> Seen:
+        """picture : a number of what the frame shows. Where it comes again, as in a clip that is played to and fro,
+        what was found in it is known already."""
+        seen = self._next(planes, self._known.get(picture))
+        if picture is not None and seen.face and len(self._known) < REMEMBERED:
+            self._known[picture] = seen
+        return seen
+
+    def _next(self, planes: Planes, known: Seen | None) -> Seen:
         if self._cuts.at(planes):
             self._shot += 1
             self._crop = self._last = None
             self._cover.restart()
             self._since = self._wait
         self._since += 1
+        if known is not None and known.face is not None:
+            return self._again(known.face, covered=known.covered)
         if self._crop is None and self._since >= self._wait:
             self._search(planes)
         elif self._since >= self._glance:
@@ -76,9 +89,19 @@ class Follower:
             self._passed += 1
             return Seen(None, self._track, self._shot, skipped=True)
         self._passed = 0
+        if self._resumes and self._crop is not None:
+            self._following.restart()
+            self._resumes = False
         seen = None if self._crop is None else self._follow(planes, self._crop)
         self._lost = 0 if seen else self._lost + 1
         return seen or Seen(None, self._track, self._shot)
+
+    def _again(self, face: Face, *, covered: bool) -> Seen:
+        if self._crop is None or self._last is None or _leaps(face, self._last):
+            self._track += 1
+        self._crop, self._last, self._resumes = _Crop.around(face), face, True
+        self._lost = self._passed = 0
+        return Seen(face, self._track, self._shot, covered)
 
     def _faces(self, planes: Planes) -> list[Face]:
         self._since = 0

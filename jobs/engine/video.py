@@ -35,7 +35,7 @@ class VideoRender(Work):
         with self.timed("phones"):
             track = self.track(speech, fps)
         dubbing = Dubbing(self.landmarks, fps, style=self.direction.style, mask=mask, warn=self.warn)
-        frames = dubbing.frames((frame.planes for frame in clip), track)
+        frames = dubbing.frames(((frame.planes, frame.source) for frame in clip), track)
         self.write(self.output(size=size, fps=clip.fps, sound=sound), frames, clip.frames)
         return self.report(frames=clip.frames, fps=fps, size=size, faces=dubbing.faces)
 
@@ -62,13 +62,14 @@ class Dubbing:
         """The most that were seen at once."""
         return self._follower.most
 
-    def frames(self, source: Iterable[Planes], track: MouthTrack) -> Iterator[Planes]:
+    def frames(self, source: Iterable[tuple[Planes, int]], track: MouthTrack) -> Iterator[Planes]:
         """The same planes, drawn into where the speaker's mouth can be; others are exactly what they were.
 
-        Raises InputError `no_face` at the end where there was no such frame.
+        source : each frame with a number of the picture that it shows. Raises InputError `no_face` at the end where
+        there was no such frame.
         """
         drawn = 0
-        seen = ((planes, self._follower.next(planes)) for planes in source)
+        seen = ((planes, self._follower.next(planes, picture)) for planes, picture in source)
         for k, (planes, steady) in enumerate(self._steadier.frames(seen)):
             if steady is None:
                 self._warn("face_lost")
