@@ -207,7 +207,7 @@ def _shut_closures(opening: Array, press: Array, heard: Array, fps: float) -> tu
             first = last = min(int((start + end) / 2 * fps), opening.size - 1)
         for k in range(max(first - rim, 0), min(last + rim + 1, opening.size)):
             away = first - k if k < first else max(k - last, 0)
-            opening[k] = min(opening[k], 0.4 * away / rim)
+            opening[k] = min(opening[k], 0.6 * away / rim)
             if not away:
                 press[k] = max(press[k], _TABLE["B"][5])
     return opening, press
