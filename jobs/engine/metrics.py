@@ -107,9 +107,9 @@ def truth(phones: Sequence[Phone], frames: int, fps: float) -> Array:
 
 
 def plain(name: str) -> str:
-    """A phone's name without stress, and one name for every kind of silence."""
+    """A phone's name without stress, and one name for every kind of silence. "spn" is none: a word nobody knew."""
     name = re.sub(r"\d", "", name).strip()
-    return "SIL" if name in {"", "sp", "sil", "pau", "spn"} else name.upper()
+    return "SIL" if name in {"", "sp", "sil", "pau"} else name.upper()
 
 
 def envelope(level: Array, frames: int, fps: float) -> Array:
