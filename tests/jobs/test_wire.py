@@ -1,9 +1,12 @@
 """The job document: the same from polling and by webhook, fixed once the job has ended."""
 
+import json
+
 import pytest
 
 from jobs import lifecycle, wire
-from jobs.models import Job
+from jobs.models import Job, WebhookDelivery
+from jobs.webhooks import message
 from tests.jobs.making import claim, make_job, result
 
 pytestmark = pytest.mark.django_db
@@ -50,3 +53,13 @@ def test_the_seed_that_is_used_is_recorded_from_the_start(owner):
     assert document(make_job(owner, seed=0))["seed"] == 0
     assert document(make_job(owner, seed=-1))["seed"] >= 0
     assert document(make_job(owner))["seed"] >= 0
+
+
+def test_webhook_and_poll_are_one_document_with_reference_and_metadata(client, owner):
+    metadata = {"customer": 17, "π": [1.5, None, "ё"]}
+    job = make_job(owner, webhook="http://localhost:9/hook")
+    Job.objects.filter(pk=job.pk).update(reference="order №42", metadata=metadata)
+    lifecycle.succeed(claim(job), result(job))
+    polled = client.get(f"/api/v1/jobs/{job.pk}", headers=owner.headers).json()
+    assert (polled["reference"], polled["metadata"]) == ("order №42", metadata)
+    assert json.loads(message.body(WebhookDelivery.objects.get(job=job))) == polled
