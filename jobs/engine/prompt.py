@@ -46,11 +46,21 @@ _WORDS: tuple[tuple[str, str, dict[str, float]], ...] = (
 )
 
 
-def read_prompt(prompt: str) -> tuple[Direction, list[str]]:
-    """What a prompt asks for, and those of the known words that it holds, in the vocabulary's order."""
+# "not smiling" asks for no smile; it is not the opposite either, so the word counts as not said.
+_NEGATED = "".join(rf"(?<!\b{word}\s)" for word in ("not", "don't", "never", "without", "не", "без"))
+EVERYTHING = frozenset({"head", "blinks", "mouth", "smile"})
+
+
+def read_prompt(prompt: str, directs: frozenset[str] = EVERYTHING) -> tuple[Direction, list[str]]:
+    """What a prompt asks for, and those of the known words that it holds, in the vocabulary's order.
+
+    directs : what of a performance the model makes itself: words that change nothing of it are left out.
+    """
     text = " ".join(prompt.lower().split())
     used = [
-        (name, change) for pattern, name, change in _WORDS if re.search(rf"(?<!\w)({pattern})(?!\w)", text)
+        (name, change)
+        for pattern, name, change in _WORDS
+        if directs & set(change) and re.search(rf"(?<!\w){_NEGATED}({pattern})(?!\w)", text)
     ]
     scale = {"head": 1.0, "blinks": 1.0, "mouth": 1.0}
     smile = 0.0

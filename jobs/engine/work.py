@@ -16,7 +16,7 @@ from jobs.engine.encode import Mp4Writer, Sound
 from jobs.engine.errors import Canceled, InputError
 from jobs.engine.landmarks import Face, LandmarkSource
 from jobs.engine.picture import Planes, resized
-from jobs.engine.prompt import read_prompt
+from jobs.engine.prompt import EVERYTHING, read_prompt
 from jobs.engine.sources import read_picture
 from jobs.engine.visemes import MouthTrack, mouth_track
 
@@ -28,7 +28,12 @@ FEWEST_PIXELS = 24  # between the outer eye corners, in the output
 
 
 class Work:
-    """One render. A model's class has `run`, which calls these parts in its own order."""
+    """One render. A model's class has `run`, which calls these parts in its own order.
+
+    directs : what of a performance the model makes, so that a prompt's words about the rest are not called used.
+    """
+
+    directs = EVERYTHING
 
     def __init__(
         self,
@@ -40,7 +45,7 @@ class Work:
     ) -> None:
         self.request = request
         self.phones, self.landmarks = phones, landmarks
-        self.direction, self._words = read_prompt(request.prompt)
+        self.direction, self._words = read_prompt(request.prompt, self.directs)
         self.is_canceled = is_canceled
         self._on_progress = on_progress
         self._timings: dict[str, float] = {}

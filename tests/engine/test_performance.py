@@ -61,6 +61,8 @@ def test_speaker_listens_to_nobody_and_two_people_move_each_in_their_own_way():
         ("Спокойно, с улыбкой, не моргать", ["calm", "smiling", "no blinking"]),
         ("Живой рассказ, голова неподвижна, широкий рот", ["lively", "still head", "wide mouth"]),
         ("calmness of the dismiled sea", []),
+        ("not smiling, never calm; не улыбаться, без улыбки", []),
+        ("Not calm? No: smiling and not serious", ["smiling"]),
     ],
 )
 def test_prompt_words_in_english_and_russian(prompt, words):
@@ -73,3 +75,9 @@ def test_prompt_changes_the_performance():
     assert direction.blinks == 0.0
     assert direction.style.mouth < 1.0
     assert direction.style.smile > 0.0
+
+
+def test_words_about_what_a_model_does_not_make_are_not_used():
+    direction, words = read_prompt("calm, still head, no blinking, wide mouth", frozenset({"mouth", "smile"}))
+    assert words == ["calm", "wide mouth"]
+    assert direction.style.mouth > 1.0
