@@ -24,7 +24,10 @@ PARTED = 0.05  # the least opening of a phone that is no closure
 QUICK, SLOW = 0.030, 0.055  # seconds: standard deviation of the dominance of opening, and of the lips' shape
 LIKELY = 0.15  # probability from which on a p, b or m is shown
 NEARLY = 0.7  # of its best: the lips are shut while a closure is so likely
-OPEN, LOUD = 0.93, 0.22  # an opening is so much of its target, and so much more in a loud voice
+# An opening is so much of its target, and so much more in a loud voice; so where the phones are heard well, and where
+# they are a guess, as in a language that the recogniser does not know: then loudness is what can be trusted.
+OPEN, LOUD = (0.93, 0.33), (0.22, 1.30)
+DOUBT = (0.20, 0.32)  # of the likeliest phone, on the average: 0.2 in English read clearly
 WIDEST = 1.1
 NARROW = 0.25  # lips that part a little look, and are measured, as parted more than in proportion
 BESIDE = 0.04  # seconds within which lips part beside a closure
@@ -115,10 +118,12 @@ def mouth_track(heard: Array, speech: Speech, fps: float = FPS) -> MouthTrack:
     if speech.silent:
         return MouthTrack.still(frames)
     speaks = _speaks(heard, speech)
+    doubt = float(np.interp(1.0 - heard[speech.active].max(axis=1).mean(), DOUBT, (0.0, 1.0)))
     heard = _with_pauses(heard, speech, speaks)
     loud = _loudness(speech)
     shape = _blend(heard)
-    opening = np.minimum(shape[:, 0] * (OPEN + LOUD * loud), WIDEST) * _ease(speaks)
+    gain = np.interp(doubt, (0, 1), OPEN) + np.interp(doubt, (0, 1), LOUD) * loud
+    opening = np.minimum(shape[:, 0] * gain, WIDEST) * _ease(speaks)
     shape[:, 0] = opening * (1 - NARROW * (1 - opening))
     shape = _by_frame(np.column_stack([shape, loud]), frames, fps)
     opening, press = _shut_closures(shape[:, 0], shape[:, 5], heard, fps)

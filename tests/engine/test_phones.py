@@ -1,3 +1,5 @@
+import time
+
 import numpy as np
 import pytest
 
@@ -94,3 +96,12 @@ def test_a_recording_is_heard_whole(sentence):
     speech = read_speech(sentence.path, max_seconds=60, is_canceled=lambda: False)
     pieces = list(hear(speech, PhoneProbabilities.shared(), is_canceled=lambda: False))
     assert sum(len(rows) for _, rows in pieces) == speech.level.size
+
+
+@pytest.mark.slow
+def test_ten_seconds_are_heard_in_less_than_one(sentence):
+    samples = np.resize(samples_of(sentence.path), 160000)
+    source = PhoneProbabilities.shared()
+    start = time.process_time()
+    source.phones(samples)
+    assert time.process_time() - start < 1.0

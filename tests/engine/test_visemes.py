@@ -196,3 +196,15 @@ def test_noise_floor_itself_is_never_speech():
     track = mouth([Phone("AA", 0.0, 2.0)], talk)
     assert at(track, "opening", 0.75) > 0.5
     assert at(track, "opening", 1.5) == 0.0
+
+
+def test_loudness_moves_the_lips_more_where_the_phones_are_a_guess():
+    talk = speech(seconds=2.0)
+    talk.level[100:] = -32.0
+    talk = Speech(talk.samples, 2.0, talk.level, np.ones(200, bool))
+    falls = []
+    for share in (0.1, 0.5):
+        track = mouth_track(doubt(2.0, 0.0, 2.0, EY=share), talk)
+        falls.append(at(track, "opening", 0.5) / at(track, "opening", 1.5))
+    assert 1.05 < falls[0] < 1.3
+    assert falls[1] > 1.5
