@@ -82,13 +82,14 @@ def rotate(team: Team, *, actor: Actor | None, keep_for: timedelta) -> bool:
     Raises OverlapRuns and PermissionDenied.
     """
     access.require(actor, "webhooks.manage", team)
-    if overlap(team):
-        raise OverlapRuns
     old, now = team.webhook_secret_sealed, timezone.now()
     with transaction.atomic():
         unchanged = Team.objects.filter(pk=team.pk, webhook_secret_sealed=old)
         if not unchanged.update(webhook_secret_sealed=seal(new_webhook_secret())):
             return False
+        # After the guard: who lost a race is told so, and not of the winner's overlap.
+        if overlap(team):
+            raise OverlapRuns
         RetiredSecret.objects.create(team=team, sealed=old, retired_at=now, signs_until=now + keep_for)
     team.refresh_from_db(fields=["webhook_secret_sealed"])
     return True
