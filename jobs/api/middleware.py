@@ -7,7 +7,7 @@ from django.http.response import HttpResponseBase
 
 from jobs.api.errors import answer_status
 
-KEPT_HEADERS = ("Allow", "Retry-After", "WWW-Authenticate")
+KEPT_HEADERS = ("Allow", "Content-Language", "Retry-After", "Vary", "WWW-Authenticate")
 
 
 class JsonErrorsMiddleware:
@@ -25,7 +25,7 @@ class JsonErrorsMiddleware:
         if response.status_code == 405:
             response["Allow"] = _allowed(response.get("Allow", ""))
             if method == "OPTIONS":
-                return HttpResponse(status=204, headers={"Allow": response["Allow"]})
+                return _nothing(response["Allow"])
         return _without_body(_as_json(response)) if method == "HEAD" else _as_json(response)
 
 
@@ -35,12 +35,21 @@ def _allowed(methods: str) -> str:
     return ", ".join(sorted(found | {"OPTIONS"} | ({"HEAD"} if "GET" in found else set())))
 
 
+def _nothing(allowed: str) -> HttpResponse:
+    response = HttpResponse(status=204, headers={"Allow": allowed})
+    del response["Content-Type"]
+    return response
+
+
 def _as_json(response: HttpResponseBase) -> HttpResponseBase:
     """What Django itself refused, as the error document."""
     if response.status_code < 400 or response.get("Content-Type", "").startswith("application/json"):
         return response
     kept = {name: response[name] for name in KEPT_HEADERS if name in response}
-    return answer_status(response.status_code, headers=kept)
+    refusal = answer_status(response.status_code, headers=kept)
+    # Whoever sets it for others has had its turn.
+    refusal["Content-Length"] = str(len(refusal.content))
+    return refusal
 
 
 def _without_body(response: HttpResponseBase) -> HttpResponseBase:

@@ -58,6 +58,7 @@ def allowed(path):
 def test_options_names_the_methods_and_opens_no_door(client, path, slash):
     answer = client.options(path + slash, headers={"Origin": "https://evil.example.com"})
     assert (answer.status_code, answer.content) == (204, b"")
+    assert "Content-Type" not in answer
     assert set(answer["Allow"].split(", ")) == allowed(path)
     assert not [name for name in answer.headers if name.lower().startswith("access-control")]
 
@@ -69,6 +70,8 @@ def test_a_wrong_method_is_405_with_what_is_right(client, owner, path, method):
         return
     answer = client.generic(method, path, headers=owner.headers)
     assert (answer.status_code, answer.json()["code"]) == (405, "method_not_allowed")
+    assert int(answer["Content-Length"]) == len(answer.content)
+    assert "Accept-Language" in answer["Vary"]
     assert set(answer["Allow"].split(", ")) == allowed(path)
 
 
