@@ -5,14 +5,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
+from django.db import connection
 from django.db.models import Count, OuterRef, Q, QuerySet, Subquery, Sum
 from django.db.models.functions import TruncDate
 
 from accounts.models import Entry, Team
 from accounts.models.ledger import EntryKind, PurseKind
-from jobs.line import with_ahead
+from jobs.line import AHEAD, with_ahead
 from jobs.models import Job
 from jobs.wire import states
+
+ONE_JOB = f"SELECT jobs_job.*, {AHEAD} AS ahead FROM jobs_job WHERE id = %s AND team_id = %s"  # noqa: S608
 
 
 def of_team(team: Team) -> QuerySet[Job]:
@@ -33,8 +36,11 @@ def detail(team: Team, job_id: uuid.UUID) -> Job:
 
 
 def for_api(team: Team, job_id: uuid.UUID) -> Job:
-    """One job as the job document needs it, in one query."""
-    return with_ahead(of_team(team)).get(pk=job_id)
+    """One job as the job document needs it, in one query. By far the most frequent: as a statement that is ready."""
+    key = Job._meta.pk.get_db_prep_value(job_id, connection)
+    for job in Job.objects.raw(ONE_JOB, [key, team.pk]):
+        return job
+    raise Job.DoesNotExist
 
 
 def page(

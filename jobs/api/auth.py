@@ -24,7 +24,8 @@ class KeyAuth(HttpBearer):
     openapi_name = "key"
 
     def authenticate(self, request: HttpRequest, token: str) -> ApiKey | None:
-        key = limits.admit(request, token, lambda: keys.authenticate(token, default_webhook=DEFAULT_WEBHOOK))
+        beside = {"default_webhook": DEFAULT_WEBHOOK} if request.method == "POST" else {}
+        key = limits.admit(request, token, lambda: keys.authenticate(token, **beside))
         if key:
             keys.note_use(key)
         return key
