@@ -9,13 +9,13 @@ from django.db import connection
 from django.db.models import Count, OuterRef, Q, QuerySet, Subquery, Sum
 from django.db.models.functions import TruncDate
 
-from accounts.models import Entry, Team
+from accounts.models import ApiKey, Entry, Team
 from accounts.models.ledger import EntryKind, PurseKind
 from jobs.line import AHEAD, with_ahead
 from jobs.models import Job
 from jobs.wire import states
 
-ONE_JOB = f"SELECT jobs_job.*, {AHEAD} AS ahead FROM jobs_job WHERE id = %s AND team_id = %s"  # noqa: S608
+ONE_JOB = f"SELECT jobs_job.*, {AHEAD} AS ahead FROM jobs_job WHERE id = %s AND team_id = %s AND is_test = %s"  # noqa: S608
 
 
 def of_team(team: Team) -> QuerySet[Job]:
@@ -35,16 +35,19 @@ def detail(team: Team, job_id: uuid.UUID) -> Job:
     return of_team(team).select_related("person", "key", "connection").get(pk=job_id)
 
 
-def for_api(team: Team, job_id: uuid.UUID) -> Job:
-    """One job as the job document needs it, in one query. By far the most frequent: as a statement that is ready."""
-    key = Job._meta.pk.get_db_prep_value(job_id, connection)
-    for job in Job.objects.raw(ONE_JOB, [key, team.pk]):
+def for_api(key: ApiKey, job_id: uuid.UUID) -> Job:
+    """One job of this kind of key as the job document needs it, in one query.
+
+    By far the most frequent, so it is a statement that is ready.
+    """
+    wanted = Job._meta.pk.get_db_prep_value(job_id, connection)
+    for job in Job.objects.raw(ONE_JOB, [wanted, key.team_id, key.is_test]):
         return job
     raise Job.DoesNotExist
 
 
 def page(
-    team: Team,
+    key: ApiKey,
     *,
     limit: int,
     status: str = "",
@@ -54,11 +57,11 @@ def page(
     before: datetime | None = None,
     after: tuple[datetime, uuid.UUID] | None = None,
 ) -> list[Job]:
-    """Jobs as their documents need them, newest first: those behind the job that `after` names by time and id.
+    """Jobs of this kind of key as their documents need them, newest first.
 
-    The page is found by its key and not by counting, so that the thousandth costs what the first does.
+    `after` names the job, by time and id, that they stand behind. The page is found by its key and not by counting, so that the thousandth costs what the first does.
     """
-    jobs = with_ahead(of_team(team)).order_by("-created_at", "-pk")
+    jobs = with_ahead(of_team(key.team).filter(is_test=key.is_test)).order_by("-created_at", "-pk")
     wanted = {"model": model, "reference": reference, "created_at__gte": since, "created_at__lt": before}
     jobs = jobs.filter(**{name: value for name, value in wanted.items() if value})
     if status:

@@ -29,6 +29,7 @@ def get_key(request: HttpRequest) -> JsonResponse:
             "name": key.name,
             "label": key.label,
             "team": key.team.name,
+            "test": key.is_test,
             "createdAt": key.created_at.isoformat(),
             "lastUsedAt": key.last_used_at.isoformat() if key.last_used_at else None,
         }

@@ -28,7 +28,7 @@ def list_jobs(request: HttpRequest) -> JsonResponse:
     access.require(key, "jobs.read", key.team)
     asked = strict.query(request, READERS)
     limit = asked.pop("limit", DEFAULT_LIMIT)
-    found = queries.page(key.team, limit=limit + 1, **{NAMES[name]: value for name, value in asked.items()})
+    found = queries.page(key, limit=limit + 1, **{NAMES[name]: value for name, value in asked.items()})
     jobs = found[:limit]
     following = cursors.encode(jobs[-1].created_at, jobs[-1].pk) if len(found) > limit else None
     return JsonResponse({"jobs": [wire.job_document(job) for job in jobs], "nextCursor": following})
@@ -62,7 +62,7 @@ def cancel_job(request: HttpRequest, request_id: str) -> JsonResponse:
 
 def _job(request: HttpRequest, request_id: str) -> Job:
     try:
-        return queries.for_api(key_of(request).team, uuid.UUID(request_id))
+        return queries.for_api(key_of(request), uuid.UUID(request_id))
     except (ValueError, Job.DoesNotExist):
         raise ApiError(404, "not_found", _("There is no such job in this key's team.")) from None
 

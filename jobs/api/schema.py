@@ -187,6 +187,7 @@ KEY = record(
         "name": {"type": "string"},
         "label": {"type": "string", "examples": ["sk_4fQz81LmNc0P_…"]},
         "team": {"type": "string"},
+        "test": {"type": "boolean", "description": _("Whether its jobs are free and give samples.")},
         "createdAt": TIME,
         "lastUsedAt": {**or_null(TIME), "description": _("Noted once a minute.")},
     }

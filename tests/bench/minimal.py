@@ -34,7 +34,7 @@ def _key(request: HttpRequest) -> ApiKey:
 
 
 def job(request: HttpRequest, job_id: uuid.UUID) -> HttpResponse:
-    found = line.with_ahead(Job.objects.filter(team=_key(request).team)).get(pk=job_id)
+    found = line.with_ahead(Job.objects.filter(team=_key(request).team, is_test=False)).get(pk=job_id)
     response: HttpResponse = JsonResponse(job_document(found))
     if "If-None-Match" in request.headers:
         etag = f'"{hashlib.sha256(response.content).hexdigest()[:32]}"'

@@ -10,7 +10,7 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from accounts.models import Team
+from accounts.models import ApiKey, Team
 from jobs import lifecycle, line, queries
 from jobs.models import Job, State
 from tests.conftest import character
@@ -117,7 +117,7 @@ def test_position_counts_what_is_before_it_and_ends_with_the_wait(owner, strange
     other = make_job(stranger, **SAMPLES)
 
     def position(job):
-        read = queries.for_api(job.team, job.pk)
+        read = queries.for_api(job.key, job.pk)
         assert read.ahead == (
             None if read.state != "queued" else line.queue_position(Job.objects.get(pk=job.pk)) - 1
         )
@@ -133,7 +133,7 @@ def test_position_counts_what_is_before_it_and_ends_with_the_wait(owner, strange
 
 def test_position_is_counted_only_so_far(owner):
     jobs = stand(owner.team, line.COUNTED_AT_MOST + 50)
-    read = queries.for_api(owner.team, jobs[-1].pk)
+    read = queries.for_api(owner.key, jobs[-1].pk)
     assert line.queue_position(read) == line.queue_position(jobs[-1]) == line.COUNTED_AT_MOST
 
 
@@ -213,7 +213,7 @@ def test_a_hundred_thousand_in_line_cost_a_claim_a_read_and_a_submit_little(owne
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE")
     claims = quickest(lifecycle.claim_next)
-    reads = quickest(lambda: line.queue_position(queries.for_api(last.team, last.pk)))
+    reads = quickest(lambda: line.queue_position(queries.for_api(ApiKey(team=last.team), last.pk)))
     submits = quickest(lambda: make_job(owner, **SAMPLES))
     settings.TEAM_CONCURRENCY = 1  # every team that was served above has enough now
     blocked = quickest(lambda: line.for_engine().first())

@@ -247,3 +247,20 @@ def test_sample_line_holds_up_no_other(owner, test_key):
     live = submit(owner.headers)["id"]
     assert lifecycle.claim_to_fetch().job_id.hex == live.replace("-", "")
     assert Job.objects.get(is_test=True).state == State.QUEUED
+
+
+def test_each_kind_of_key_sees_its_own_jobs(owner, test_key):
+    live, test = submit(owner.headers)["id"], submit(test_key)["id"]
+    for headers, seen, other in ((owner.headers, live, test), (test_key, test, live)):
+        assert read(headers, seen)["id"] == seen
+        assert read(headers, other)["code"] == "not_found"
+        page = Client().get("/api/v1/jobs", headers=headers).json()
+        assert [job["id"] for job in page["jobs"]] == [seen]
+    url = f"/api/v1/jobs/{live}/cancel"
+    assert Client().post(url, content_type="application/json", headers=test_key).status_code == 404
+
+
+def test_a_test_key_reaches_no_webhooks_of_live_jobs(owner, test_key):
+    assert Client().get("/api/v1/webhooks/deliveries", headers=owner.headers).status_code == 200
+    assert Client().get("/api/v1/webhooks/deliveries", headers=test_key).status_code == 403
+    assert Client().get("/api/v1/key", headers=test_key).json()["test"] is True
