@@ -24,6 +24,7 @@ def test_a_key_is_told_which_it_is_and_nothing_secret(client, owner):
         "name": owner.key.name,
         "label": f"sk_{owner.key.public_id}_…",
         "team": owner.team.name,
+        "test": False,
         "createdAt": owner.key.created_at.isoformat(),
         "lastUsedAt": answer.json()["lastUsedAt"],
     }

@@ -53,38 +53,38 @@ def allowed(path):
     return PATHS[path] | {"OPTIONS"} | ({"HEAD"} if "GET" in PATHS[path] else set())
 
 
-@pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize("slash", ["", "/"])
-def test_options_names_the_methods_and_opens_no_door(client, path, slash):
-    answer = client.options(path + slash, headers={"Origin": "https://evil.example.com"})
-    assert (answer.status_code, answer.content) == (204, b"")
-    assert "Content-Type" not in answer
-    assert set(answer["Allow"].split(", ")) == allowed(path)
-    assert not [name for name in answer.headers if name.lower().startswith("access-control")]
+def test_options_names_the_methods_and_opens_no_door(client, slash):
+    for path in PATHS:
+        answer = client.options(path + slash, headers={"Origin": "https://evil.example.com"})
+        assert (answer.status_code, answer.content) == (204, b"")
+        assert "Content-Type" not in answer
+        assert set(answer["Allow"].split(", ")) == allowed(path)
+        assert not [name for name in answer.headers if name.lower().startswith("access-control")]
 
 
-@pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "PATCH", "DELETE", "TRACE", "BREW"])
-def test_a_wrong_method_is_405_with_what_is_right(client, owner, path, method):
-    if method in PATHS[path]:
-        return
-    answer = client.generic(method, path, headers=owner.headers)
-    assert (answer.status_code, answer.json()["code"]) == (405, "method_not_allowed")
-    assert int(answer["Content-Length"]) == len(answer.content)
-    assert "Accept-Language" in answer["Vary"]
-    assert set(answer["Allow"].split(", ")) == allowed(path)
+def test_a_wrong_method_is_405_with_what_is_right(client, owner, method):
+    wrong = [path for path, methods in PATHS.items() if method not in methods]
+    assert wrong
+    for path in wrong:
+        answer = client.generic(method, path, headers=owner.headers)
+        assert (answer.status_code, answer.json()["code"]) == (405, "method_not_allowed")
+        assert int(answer["Content-Length"]) == len(answer.content)
+        assert "Accept-Language" in answer["Vary"]
+        assert set(answer["Allow"].split(", ")) == allowed(path)
 
 
-@pytest.mark.parametrize("path", [path for path, methods in PATHS.items() if "GET" in methods])
 @pytest.mark.parametrize("slash", ["", "/"])
-def test_head_is_get_without_its_body(client, owner, path, slash):
-    client.get(path, headers=owner.headers)  # notes the key's use
-    get = client.get(path + slash, headers=owner.headers)
-    head = client.head(path + slash, headers=owner.headers)
-    assert head.status_code == get.status_code
-    assert head.content == b""
-    assert int(head["Content-Length"]) == len(get.content)
-    assert head["Content-Type"] == get["Content-Type"] == "application/json"
+def test_head_is_get_without_its_body(client, owner, slash):
+    client.get("/api/v1/key", headers=owner.headers)  # notes the key's use
+    for path in (path for path, methods in PATHS.items() if "GET" in methods):
+        get = client.get(path + slash, headers=owner.headers)
+        head = client.head(path + slash, headers=owner.headers)
+        assert head.status_code == get.status_code
+        assert head.content == b""
+        assert int(head["Content-Length"]) == len(get.content)
+        assert head["Content-Type"] == get["Content-Type"] == "application/json"
 
 
 @pytest.mark.parametrize("path", ["/api/v1/openapi.json", "/api/v1/nothing", "/api"])
