@@ -59,7 +59,8 @@ def page(
 ) -> list[Job]:
     """Jobs of this kind of key as their documents need them, newest first.
 
-    `after` names the job, by time and id, that they stand behind. The page is found by its key and not by counting, so that the thousandth costs what the first does.
+    `after` names the job, by time and id, that they stand behind. The page is found by its key and not by counting, so
+    that the thousandth costs what the first does.
     """
     jobs = with_ahead(of_team(key.team).filter(is_test=key.is_test)).order_by("-created_at", "-pk")
     wanted = {"model": model, "reference": reference, "created_at__gte": since, "created_at__lt": before}
