@@ -42,6 +42,16 @@ def test_activity_finds_speech_over_noise_and_fills_short_gaps():
     assert not active[:45].any()
 
 
+@pytest.mark.parametrize("room", [-70.0, -50.0, -120.0])
+def test_one_sentence_in_a_long_silence_is_found(room):
+    level = np.random.default_rng(0).normal(room, 1.0, 30000).astype(np.float32)
+    level[12000:12200] = -22.0
+    active = activity(level)
+    assert active[12002:12198].all()
+    assert not active[:11995].any()
+    assert not active[12205:].any()
+
+
 def test_activity_of_near_silence_is_nothing():
     assert not activity(np.full(200, -75.0, np.float32)).any()
 
