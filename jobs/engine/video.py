@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 
+from jobs.engine.ahead import ahead
 from jobs.engine.arrays import Array
 from jobs.engine.clip import Clip
 from jobs.engine.compose import Style
@@ -16,6 +17,7 @@ from jobs.engine.steady import Steadier
 from jobs.engine.visemes import MouthTrack
 from jobs.engine.work import FEWEST_PIXELS, Work
 
+AHEAD = 4  # frames
 TURNED = 0.62  # |cosine| of the head's turn from the camera: below it half of the mouth is hidden
 
 
@@ -69,7 +71,8 @@ class Dubbing:
         there was no such frame.
         """
         drawn = 0
-        seen = ((planes, self._follower.next(planes, picture)) for planes, picture in source)
+        # Decoding and following take as long as drawing and handing over to the encoder.
+        seen = ahead(((planes, self._follower.next(planes, picture)) for planes, picture in source), AHEAD)
         for k, (planes, steady) in enumerate(self._steadier.frames(seen)):
             if steady is None:
                 self._warn("face_lost")

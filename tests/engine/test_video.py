@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from jobs.engine import InputError, RenderReport, RenderRequest, metrics
+from jobs.engine import Canceled, InputError, RenderReport, RenderRequest, metrics
 from jobs.engine.audio import Phone
 from jobs.engine.rendering import render
 from tests.engine.samples import Script, tone
@@ -95,6 +95,21 @@ def test_report_says_what_was_made(dubbed):
     assert (report.frames, report.fps, report.faces) == (FRAMES, 25, 1)
     assert (report.width, report.height) == (SIDE, SIDE)
     assert report.warnings == []
+
+
+def test_canceling_leaves_nothing_behind(video, voice, tmp_path):
+    stages: list[str] = []
+    request = RenderRequest(
+        "lipsync-video", {"video": video, "audio": voice}, tmp_path / "out.mp4", resolution=SIDE
+    )
+    with pytest.raises(Canceled):
+        render(
+            request,
+            on_progress=lambda stage, fraction: stages.append(stage),
+            is_canceled=lambda: stages.count("frames") > 2,
+            phones=Script(PHONES),
+        )
+    assert not (tmp_path / "out.mp4").exists()
 
 
 def test_video_without_a_face_is_refused_and_leaves_nothing(voice, tmp_path):
