@@ -59,7 +59,10 @@ def seconds_of_sound(path: Path) -> float:
         return float(stream.duration * stream.time_base)
 
 
-@pytest.mark.parametrize(("order", "first", "second"), [("left_right", 0, 1), ("right_left", 1, 0)])
+@pytest.mark.parametrize(
+    ("order", "first", "second"),
+    [("left_right", 0, 1), pytest.param("right_left", 1, 0, marks=pytest.mark.slow)],
+)
 def test_one_after_the_other_while_the_other_listens(couple, tmp_path, order, first, second):
     report = make(
         couple,
@@ -90,7 +93,10 @@ def test_meanwhile_is_as_long_as_the_longer_and_is_the_default(couple, tmp_path)
     assert seconds_of_sound(tmp_path / "out.mp4") == pytest.approx(0.8, abs=0.03)
 
 
-@pytest.mark.parametrize(("side", "speaks", "listens"), [("left_audio", 0, 1), ("right_audio", 1, 0)])
+@pytest.mark.parametrize(
+    ("side", "speaks", "listens"),
+    [pytest.param("left_audio", 0, 1, marks=pytest.mark.slow), ("right_audio", 1, 0)],
+)
 def test_side_without_a_voice_only_listens(couple, tmp_path, side, speaks, listens):
     report = make(
         couple, tmp_path / "out.mp4", order="left_right", **{side: tone(tmp_path / "a.wav", seconds=0.4)}
