@@ -9,9 +9,7 @@ from accounts.models import ApiKey
 class KeyForm(forms.ModelForm):
     """Names a new key, and says whether it is for tests."""
 
-    is_test = forms.BooleanField(
-        label=_("A test key: its jobs are free, and give a sample at once"), required=False
-    )
+    is_test = forms.BooleanField(label=_("A test key: free jobs, sample results"), required=False)
 
     class Meta:
         model = ApiKey
