@@ -58,6 +58,7 @@ def test_engine_prints_a_row_with_its_floor_and_what_is_asked(capsys):
     assert 0.02 < row["first_frame_s"] < 75 / 25
     assert row["ssim"] > row["ssim_x264"] - 0.002
     assert row["video_bytes"] <= row["video_bytes_x264"] * 1.02
+    assert row["asked"]["first_frame_s"] == 1.5
     assert "(10)" in printed.splitlines()[-1]  # the asked figure beside ours
 
 
