@@ -235,7 +235,7 @@ LEASE_RENEW_SECONDS = env.int("LEASE_RENEW_SECONDS", default=10)
 SWEEP_SECONDS = env.int("SWEEP_SECONDS", default=15)
 # A job that has not ended this long after it was submitted fails, and its credits return.
 JOB_DEADLINE_SECONDS = env.int("JOB_DEADLINE_SECONDS", default=6 * 3600)
-# How many of a team's jobs are made at once, unless the operator gave it a number of its own; the others wait.
+# How many of a team's jobs the engine makes at once, and each connection; the operator may give a team its own.
 TEAM_CONCURRENCY = env.int("TEAM_CONCURRENCY", default=10)
 WEBHOOK_TIMEOUT_SECONDS = env.int("WEBHOOK_TIMEOUT_SECONDS", default=15)
 # How long a delivery's attempts are kept, and so how long it can be sent again.

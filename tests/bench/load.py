@@ -81,7 +81,9 @@ def measure(plan: dict[str, Any]) -> dict[str, list[tuple[int, float, float]]]:
 
 
 def processor_seconds(pid: int) -> float:
-    """What the server has used so far, itself and in the kernel's name."""
+    """What the server has used so far, itself and in the kernel's name. 0 where the system does not tell."""
+    if not Path("/proc/self/stat").exists():
+        return 0.0
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 

@@ -57,7 +57,7 @@ def site(database: str) -> Iterator[tuple[int, int, dict[str, str]]]:
         port = free_port()
         env = {name: value for name, value in os.environ.items() if name not in FOREIGN}
         env |= {"DATA_DIR": folder, "PORT": str(port), "DJANGO_SETTINGS_MODULE": "tests.bench.settings"}
-        env |= {"LOG_LEVEL": "WARNING"} | ({"DATABASE_URL": database} if database else {})
+        env |= {"LOG_LEVEL": "ERROR"} | ({"DATABASE_URL": database} if database else {})
         (Path(folder) / "static").mkdir()
         filled = subprocess.run(
             [sys.executable, "-m", "tests.bench.site"], cwd=ROOT, env=env, check=True, stdout=subprocess.PIPE
@@ -141,7 +141,9 @@ def figures(database: str, slices: dict[str, list[list[float]]]) -> Iterator[dic
             "ratio_to_minimal": round(middle[name] / middle[minimal], 3) if minimal else None,
             "asked": ASKED.get(name),
             "processor_ms": round(1000 * costs[name], 2),
-            "processor_ratio_to_minimal": round(costs[minimal] / costs[name], 3) if minimal else None,
+            "processor_ratio_to_minimal": (
+                round(costs[minimal] / costs[name], 3) if minimal and costs[name] else None
+            ),
         }
 
 
