@@ -101,9 +101,8 @@ def row(
     }
     if asked:
         names = ("cpu_ms_per_frame", "x_realtime", "rss_mb")
-        made["asked"] = dict(zip(names, asked, strict=True))
-        if report.seconds <= FIRST_FRAME_SPEECH:
-            made["asked"]["first_frame_s"] = FIRST_FRAME
+        first = {"first_frame_s": FIRST_FRAME} if report.seconds <= FIRST_FRAME_SPEECH else {}
+        made["asked"] = {**dict(zip(names, asked, strict=True)), **first}
     if quality:
         made |= likeness(request)
     return made
