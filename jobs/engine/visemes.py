@@ -35,7 +35,7 @@ BESIDE = 0.04  # seconds within which lips part beside a closure
 # Per phone: opening 0..1, width -1 (narrow) to 1 (spread), rounding 0..1, upper lip raised 0..1,
 # lower lip tucked under the teeth 0..1, lips pressed 0..1, dominance of the opening, of the lips' shape.
 _TABLE: dict[str, tuple[float, ...]] = {
-    "SIL": (0.00, 0.00, 0.00, 0.0, 0.0, 0.1, 1.0, 0.5),
+    "SIL": (0.00, 0.00, 0.00, 0.0, 0.0, 0.4, 1.0, 0.5),  # or a smile shows teeth where it rests
     "AA": (1.00, 0.00, 0.00, 0.1, 0.0, 0.0, 1.0, 0.6),
     "AE": (0.95, 0.45, 0.00, 0.2, 0.0, 0.0, 1.0, 0.8),
     "AH": (0.62, 0.00, 0.00, 0.1, 0.0, 0.0, 0.8, 0.4),
