@@ -22,6 +22,8 @@ TURNED = 0.62  # |cosine| of the head's turn from the camera: below it half of t
 
 
 class VideoRender(Work):
+    directs = frozenset({"mouth", "smile"})  # head and eyes are the video's own
+
     def run(self) -> RenderReport:
         self.tell("read", 0.0)
         with self.timed("read"):
@@ -55,7 +57,8 @@ class Dubbing:
         warn: Callable[[str], None],
     ) -> None:
         self._follower = Follower(landmarks, fps, mask)
-        self._steadier = Steadier(fps, self._usable)
+        # No method of this object: a ring would keep the follower's mesh until somebody collects garbage.
+        self._steadier = Steadier(fps, lambda seen: _usable(seen, warn))
         self._dubber = Dubber(style, mask)
         self._warn = warn
 
@@ -83,13 +86,14 @@ class Dubbing:
                 raise _no_face()
             yield planes
 
-    def _usable(self, seen: Seen) -> bool:
-        if seen.face is None or seen.covered or turned(seen.face) < TURNED:
-            return False
-        if seen.face.eye_distance < FEWEST_PIXELS:
-            self._warn("face_small")
-            return False
-        return True
+
+def _usable(seen: Seen, warn: Callable[[str], None]) -> bool:
+    if seen.face is None or seen.covered or turned(seen.face) < TURNED:
+        return False
+    if seen.face.eye_distance < FEWEST_PIXELS:
+        warn("face_small")
+        return False
+    return True
 
 
 def _no_face() -> InputError:
