@@ -87,46 +87,60 @@ def submit(
     PermissionDenied.
     """
     access.require(actor, "jobs.submit", team)
-    is_test = isinstance(actor, ApiKey) and actor.is_test
-    if name and is_test:
-        name = replace(name, scope=f"test {name.scope}")
+    job = _new_job(team, actor, form_state, tag or Tag())
+    if name and job.is_test:
+        name = replace(name, scope=f"test {name.scope}")  # a live job is no answer to a test
     if name and (earlier := idempotency.find(name, team=team)):
         return earlier  # whatever has changed here since
-    if is_test:
-        trials.check(form_state.values)
     own = inputs.own_inputs(team, form_state)
     price = _price(form_state, own, {})
-    job = _new_job(team, actor, form_state, tag or Tag())
     job.webhook = queue.check_url(webhook, field="webhook") if webhook else queue.default_url(team, actor)
-    if provider or not is_test:
-        job.connection = connections.choose(team, form_state, provider)
-    if is_test:
-        job.connection = None
-    job.callback_token = secrets.token_urlsafe(24) if job.connection else None
     job.form_state = form_state.to_json(label=inputs.label(form_state, own))
-    job.ready = is_test or all(
-        field.name in own for field in form_state.spec.media_fields if field.name in form_state.values
-    )
-    if not is_test:
-        job.reserved = price.credits
-        job.billed_seconds = price.seconds if price.exact else None
-    elif trials.SLOW in trials.words(form_state.values):
-        job.not_before = timezone.now() + trials.SLOW_FOR
+    if job.is_test:
+        _make_test(job, form_state, provider)
+    else:
+        _make_live(job, form_state, provider, price, own)
     with transaction.atomic():
         if name and (earlier := idempotency.claim(name, team=team, job=job)):
             return earlier
-        if not is_test:
-            ledger.reserve(
-                team=team,
-                kind=job.purse,
-                amount=price.credits,
-                reference=f"job:{job.pk}:{'exact' if price.exact else 'minimum'}",
-                source=ledger.Source(job_id=job.pk, key=job.key, person=job.person),
-            )
+        if not job.is_test:
+            _reserve(job, price)
         lifecycle.begin(job)
-    if is_test:
+    if job.is_test:
         trials.hold_answer(job)
     return job
+
+
+def _make_test(job: Job, form_state: FormState, provider: str) -> None:
+    """Nobody makes it and nothing pays for it; what is wrong with the request is wrong with a test, too."""
+    trials.check(form_state.values)
+    if provider:
+        connections.choose(job.team, form_state, provider)
+    job.ready = True
+    if trials.SLOW in trials.words(form_state.values):
+        job.not_before = timezone.now() + trials.SLOW_FOR
+
+
+def _make_live(
+    job: Job, form_state: FormState, provider: str, price: Quote, own: Mapping[str, inputs.OwnFile]
+) -> None:
+    job.connection = connections.choose(job.team, form_state, provider)
+    job.callback_token = secrets.token_urlsafe(24) if job.connection else None
+    job.ready = all(
+        field.name in own for field in form_state.spec.media_fields if field.name in form_state.values
+    )
+    job.reserved = price.credits
+    job.billed_seconds = price.seconds if price.exact else None
+
+
+def _reserve(job: Job, price: Quote) -> None:
+    ledger.reserve(
+        team=job.team,
+        kind=job.purse,
+        amount=price.credits,
+        reference=f"job:{job.pk}:{'exact' if price.exact else 'minimum'}",
+        source=ledger.Source(job_id=job.pk, key=job.key, person=job.person),
+    )
 
 
 def _new_job(team: Team, actor: Actor, form_state: FormState, tag: Tag) -> Job:
