@@ -11,6 +11,7 @@ from jobs.engine.dub import Dubber
 from jobs.engine.errors import InputError
 from jobs.engine.follow import Follower, Seen
 from jobs.engine.landmarks import LandmarkSource
+from jobs.engine.memory import give_back
 from jobs.engine.picture import Planes
 from jobs.engine.speaker import turned
 from jobs.engine.steady import Steadier
@@ -41,6 +42,7 @@ class VideoRender(Work):
         dubbing = Dubbing(self.landmarks, fps, style=self.direction.style, mask=mask, warn=self.warn)
         frames = dubbing.frames(((frame.planes, frame.source) for frame in clip), track)
         self.write(self.output(size=size, fps=clip.fps, sound=sound), frames, clip.frames)
+        give_back()
         return self.report(frames=clip.frames, fps=fps, size=size, faces=dubbing.faces)
 
 

@@ -1,24 +1,24 @@
-"""What a render leaves behind in a process that goes on to the next."""
+import ctypes
+from pathlib import Path
 
-import gc
-import weakref
+import numpy as np
+import pytest
 
-from jobs.engine.compose import Style
-from jobs.engine.landmarks import MediapipeLandmarks
-from jobs.engine.video import Dubbing, VideoRender
-
-
-def test_clip_takes_its_face_mesh_with_it_without_a_garbage_collection():
-    gc.disable()
-    try:
-        dubbing = Dubbing(MediapipeLandmarks.shared(), 25.0, style=Style(), warn=lambda code: None)
-        follower = weakref.ref(dubbing._follower)
-        assert follower() is not None
-        del dubbing
-        assert follower() is None
-    finally:
-        gc.enable()
+from jobs.engine.memory import give_back
 
 
-def test_video_takes_no_words_about_head_and_eyes():
-    assert VideoRender.directs == {"mouth", "smile"}
+def held() -> int:
+    """Megabytes of this process in memory."""
+    status = Path("/proc/self/status").read_text()
+    return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS")) // 1024
+
+
+@pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "malloc_trim"), reason="not glibc")
+def test_free_memory_goes_back_to_the_system():
+    blocks = [np.ones(50_000, np.uint8) for _ in range(3000)]
+    full = held()
+    kept = blocks[::100]  # nothing is at the heap's end that could be cut off
+    del blocks
+    give_back()
+    assert held() < full - 100
+    assert len(kept) == 30
