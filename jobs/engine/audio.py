@@ -4,7 +4,7 @@ Phones come through `PhoneSource`, so that a better recogniser can be dropped in
 `phones.py`. Loudness and activity are plain signal measures and hold in any language.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
@@ -115,6 +115,19 @@ def decoded_audio(
                 yield out.to_ndarray()
         for out in resampler.resample(None):
             yield out.to_ndarray()
+
+
+def cut(blocks: Iterator[Array], size: int) -> Generator[Array]:
+    """(channels, n) blocks of any length as blocks of `size` samples; the last may be shorter."""
+    rest: Array | None = None
+    for block in blocks:
+        rest = block if rest is None else np.concatenate([rest, block], axis=1)
+        whole = rest.shape[1] // size * size
+        for start in range(0, whole, size):
+            yield rest[:, start : start + size]
+        rest = rest[:, whole:]
+    if rest is not None and rest.shape[1]:
+        yield rest
 
 
 def loudness(samples: Array) -> Array:

@@ -1,6 +1,6 @@
 """The output file: H.264 High and AAC in an MP4 that starts playing before it is all there."""
 
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -11,7 +11,7 @@ import numpy as np
 from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc
 
 from jobs.engine.arrays import Array
-from jobs.engine.audio import decoded_audio
+from jobs.engine.audio import cut, decoded_audio
 from jobs.engine.sources import open_container
 
 AAC_RATES = (16000, 22050, 24000, 32000, 44100, 48000)
@@ -96,7 +96,7 @@ class Mp4Writer:
         self._audio: Any = self._file.add_stream("aac", rate=self._rate)
         self._audio.layout = layout
         self._audio.bit_rate = min(96_000, 4 * self._rate) * (2 if layout == "stereo" else 1)
-        self._blocks = _framed(sound.blocks())
+        self._blocks = cut(sound.blocks(), AAC_FRAME)
 
     def __enter__(self) -> "Mp4Writer":
         return self
@@ -131,7 +131,9 @@ class Mp4Writer:
             block = next(self._blocks, None)
             if block is None:
                 return
-            frame = av.AudioFrame.from_ndarray(block, format="fltp", layout=self._audio.layout.name)
+            frame = av.AudioFrame.from_ndarray(
+                np.ascontiguousarray(block), format="fltp", layout=self._audio.layout.name
+            )
             frame.sample_rate, frame.pts, frame.time_base = self._rate, self._samples, Fraction(1, self._rate)
             self._samples += block.shape[1]
             self._file.mux(self._audio.encode(frame))
@@ -148,16 +150,3 @@ def _tag(target: Any) -> None:
     target.color_primaries = ColorPrimaries.BT709
     target.color_trc = ColorTrc.BT709
     target.color_range = ColorRange.MPEG
-
-
-def _framed(blocks: Iterator[Array]) -> Generator[Array]:
-    """(channels, n) blocks cut anew into the 1024 samples that AAC takes; the last may be shorter."""
-    rest: Array | None = None
-    for block in blocks:
-        rest = block if rest is None else np.concatenate([rest, block], axis=1)
-        whole = rest.shape[1] // AAC_FRAME * AAC_FRAME
-        for start in range(0, whole, AAC_FRAME):
-            yield np.ascontiguousarray(rest[:, start : start + AAC_FRAME])
-        rest = rest[:, whole:]
-    if rest is not None and rest.shape[1]:
-        yield np.ascontiguousarray(rest)

@@ -69,6 +69,15 @@ def resized(picture: Array, width: int, height: int) -> Array:
     return cv2.resize(picture, (width, height), interpolation=how)
 
 
+def resized_mask(mask: Array, width: int, height: int) -> Array:
+    """(h, w) uint8 brought to the size. What grows keeps its black black up to the edge of the last black pixel."""
+    if mask.shape[0] > height:
+        return cv2.resize(mask, (width, height), interpolation=cv2.INTER_AREA)
+    grown = cv2.resize(mask, (width, height), interpolation=cv2.INTER_LINEAR)
+    nearest = cv2.resize(mask, (width, height), interpolation=cv2.INTER_NEAREST)
+    return np.where(nearest == 0, np.uint8(0), grown)
+
+
 def to_yuv(rgb: Array) -> Array:
     """(..., 3) RGB 0..255 to (..., 3) float32 Y'CbCr, BT.709 limited range, not rounded."""
     return rgb.astype(np.float32) @ _TO_YUV.T + _OFFSET

@@ -18,7 +18,11 @@ class Direction:
 # A pattern, the word that the report names, and what it multiplies (head, blinks, mouth) or adds (smile).
 _WORDS: tuple[tuple[str, str, dict[str, float]], ...] = (
     (r"calm(ly)?|спокойн\w*", "calm", {"head": 0.55, "blinks": 0.8, "mouth": 0.88}),
-    (r"lively|energetic|живо(й|е|ая)?|энергичн\w*", "lively", {"head": 1.45, "blinks": 1.2, "mouth": 1.15}),
+    (
+        r"lively|energetic|жив(о|ой|ое|ая|ые)|энергичн\w*",
+        "lively",
+        {"head": 1.45, "blinks": 1.2, "mouth": 1.15},
+    ),
     (r"smil(e|es|ing|ey)|улыб\w*", "smiling", {"smile": 0.022}),
     (r"serious(ly)?|серь[её]зн\w*", "serious", {"head": 0.8, "smile": -0.010}),
     (
@@ -29,7 +33,11 @@ _WORDS: tuple[tuple[str, str, dict[str, float]], ...] = (
         "still head",
         {"head": 0.0},
     ),
-    (r"no blink(s|ing)?|without blinking|не морга\w*|без морган\w*", "no blinking", {"blinks": 0.0}),
+    (
+        r"no blink(s|ing)?|without blinking|(do not|don't) blink|не морга\w*|без морган\w*",
+        "no blinking",
+        {"blinks": 0.0},
+    ),
     (
         (
             r"(wide|big|large)( open)? (mouth|movements?)|wide mouth movements?|"
@@ -47,7 +55,10 @@ _WORDS: tuple[tuple[str, str, dict[str, float]], ...] = (
 
 
 # "not smiling" asks for no smile; it is not the opposite either, so the word counts as not said.
-_NEGATED = "".join(rf"(?<!\b{word}\s)" for word in ("not", "don't", "never", "without", "не", "без"))
+_NEGATED = re.compile(
+    r"(\b(no|not|never|less|without|не|без|менее|меньше)|n't)"
+    r"( (a|any|too|very|so|be|being|слишком|очень|так|быть))* $"
+)
 EVERYTHING = frozenset({"head", "blinks", "mouth", "smile"})
 
 
@@ -58,9 +69,7 @@ def read_prompt(prompt: str, directs: frozenset[str] = EVERYTHING) -> tuple[Dire
     """
     text = " ".join(prompt.lower().split())
     used = [
-        (name, change)
-        for pattern, name, change in _WORDS
-        if directs & set(change) and re.search(rf"(?<!\w){_NEGATED}({pattern})(?!\w)", text)
+        (name, change) for pattern, name, change in _WORDS if directs & set(change) and _says(text, pattern)
     ]
     scale = {"head": 1.0, "blinks": 1.0, "mouth": 1.0}
     smile = 0.0
@@ -70,3 +79,9 @@ def read_prompt(prompt: str, directs: frozenset[str] = EVERYTHING) -> tuple[Dire
             scale[name] *= change.get(name, 1.0)
     style = Style(mouth=scale["mouth"], smile=smile)
     return Direction(head=scale["head"], blinks=scale["blinks"], style=style), [name for name, _ in used]
+
+
+def _says(text: str, pattern: str) -> bool:
+    """Whether the text holds the words, and not only after a no."""
+    found = re.finditer(rf"(?<!\w)({pattern})(?!\w)", text)
+    return any(_NEGATED.search(text[: match.start()]) is None for match in found)

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from jobs.engine.arrays import Array
-from jobs.engine.audio import decoded_audio
+from jobs.engine.audio import cut, decoded_audio
 from jobs.engine.encode import RecordedSound
 
 CEILING = 0.98  # of full scale: AAC overshoots a little
@@ -24,6 +24,7 @@ class Voices:
     def __init__(self, paths: list[Path], *, together: bool, max_seconds: float) -> None:
         """paths : in the order in which they speak. together : all at once instead."""
         sounds = [RecordedSound(path, max_seconds=max_seconds) for path in paths]
+        self._layouts = {path: sound.layout for path, sound in zip(paths, sounds, strict=True)}
         self._paths, self._together, self._max_seconds = paths, together, max_seconds
         self.rate = max(sound.rate for sound in sounds)
         self.layout = "stereo" if any(sound.layout == "stereo" for sound in sounds) else "mono"
@@ -38,22 +39,12 @@ class Voices:
             yield from self._decoded(path)
 
     def _decoded(self, path: Path) -> Iterator[Array]:
-        return decoded_audio(
-            path, rate=self.rate, layout=self.layout, sample_format="fltp", max_seconds=self._max_seconds
+        own = self._layouts[path]
+        blocks = decoded_audio(
+            path, rate=self.rate, layout=own, sample_format="fltp", max_seconds=self._max_seconds
         )
-
-
-def cut(blocks: Iterator[Array], size: int) -> Iterator[Array]:
-    """(channels, n) blocks of any length as blocks of `size` samples; the last may be shorter."""
-    rest: Array | None = None
-    for block in blocks:
-        rest = block if rest is None else np.concatenate([rest, block], axis=1)
-        whole = rest.shape[1] // size * size
-        for start in range(0, whole, size):
-            yield rest[:, start : start + size]
-        rest = rest[:, whole:]
-    if rest is not None and rest.shape[1]:
-        yield rest
+        # Mono goes to both sides as it is: the resampler's own mix would take 3 dB off it.
+        return blocks if own == self.layout else (np.repeat(block, 2, axis=0) for block in blocks)
 
 
 def summed(voices: list[Iterator[Array]]) -> Iterator[Array]:

@@ -15,7 +15,7 @@ from jobs.engine.contract import IsCanceled, OnProgress, RenderReport, RenderReq
 from jobs.engine.encode import Mp4Writer, Sound
 from jobs.engine.errors import Canceled, InputError
 from jobs.engine.landmarks import Face, LandmarkSource
-from jobs.engine.picture import Planes, resized
+from jobs.engine.picture import Planes, resized_mask
 from jobs.engine.prompt import EVERYTHING, read_prompt
 from jobs.engine.sources import read_picture
 from jobs.engine.visemes import MouthTrack, mouth_track
@@ -82,7 +82,7 @@ class Work:
         path = self.request.inputs.get("mask_image")
         if path is None:
             return None
-        return resized(cv2.cvtColor(read_picture(path), cv2.COLOR_RGB2GRAY), width, height)
+        return resized_mask(cv2.cvtColor(read_picture(path), cv2.COLOR_RGB2GRAY), width, height)
 
     def track(self, speech: Speech, fps: float, *, part: tuple[float, float] = (0.0, 1.0)) -> MouthTrack:
         """What the mouth does, one value a frame. part : of all the hearing of this render, for the progress."""

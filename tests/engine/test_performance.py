@@ -63,6 +63,8 @@ def test_speaker_listens_to_nobody_and_two_people_move_each_in_their_own_way():
         ("calmness of the dismiled sea", []),
         ("not smiling, never calm; не улыбаться, без улыбки", []),
         ("Not calm? No: smiling and not serious", ["smiling"]),
+        ("no smile, without a smile, she isn't smiling, less lively, not very calm; не очень спокойно", []),
+        ("живая и не слишком серьёзная; don't blink", ["lively", "no blinking"]),
     ],
 )
 def test_prompt_words_in_english_and_russian(prompt, words):

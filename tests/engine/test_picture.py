@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from jobs.engine import InputError
-from jobs.engine.picture import output_size, resized, to_planes
+from jobs.engine.picture import output_size, resized, resized_mask, to_planes
 
 
 @pytest.mark.parametrize(
@@ -55,3 +55,14 @@ def test_shrinking_averages_instead_of_skipping():
     stripes[:, ::2] = 255
     small = resized(stripes, 100, 100)
     assert np.abs(small.astype(int) - 127).max() <= 1
+
+
+@pytest.mark.parametrize("size", [(120, 90), (480, 360), (1000, 750)])
+def test_a_mask_of_any_size_leaves_black_black_and_white_white(size):
+    height, width = size
+    mask = np.zeros((height, width), np.uint8)
+    mask[:, width // 2 :] = 255
+    brought = resized_mask(mask, 360, 480)
+    assert brought.shape == (480, 360)
+    assert brought[:, : 180 - 1].max() == 0
+    assert brought[:, 180 + 3 :].min() == 255
