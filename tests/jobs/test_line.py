@@ -218,7 +218,7 @@ def test_a_hundred_thousand_in_line_cost_a_claim_a_read_and_a_submit_little(owne
     settings.TEAM_CONCURRENCY = 1  # every team that was served above has enough now
     blocked = quickest(lambda: line.for_engine().first())
     with capsys.disabled():
-        figures = {"claim": claims, "read": reads, "turn": submits, "blocked": blocked}
+        figures = {"claim": claims, "read": reads, "submit": submits, "blocked": blocked}
         print(  # noqa: T201
             f"\n{connection.vendor}, {teams} teams:",
             {name: f"{1000 * took:.1f} ms" for name, took in figures.items()},
