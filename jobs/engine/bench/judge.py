@@ -96,7 +96,9 @@ def _labelled(choice: Choice, folder: Path, faces: list[Face], work: Path) -> It
     for name, start in REPORTED.items():
         spoken = [one for one in found if one.name.startswith(start)]
         yield from _pool(f"{name}, reported only", faces[:1], spoken, choice)
-    yield from _pool("English, pauses made longer", faces[:1], until_enough_pauses(english, work), choice)
+    longer = until_enough_pauses(english, work)
+    for face in [*faces[:1], *(face for face in faces[1:] if face.video)]:
+        yield from _pool(f"English on {face.path.stem}, pauses made longer", [face], longer, choice)
 
 
 def _others(choice: Choice, folder: Path, faces: list[Face], work: Path) -> Iterator[dict[str, Any]]:
