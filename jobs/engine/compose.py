@@ -20,8 +20,8 @@ from jobs.engine.visemes import MouthTrack
 from jobs.engine.warp import Box, Grid, invert
 
 WIDEST = 0.15  # gap between the lips at opening 1, in eye distances
-
 OVERLAP = 0.009  # eye distances that each lip goes beyond the other's edge to shut a mouth that was open
+PRESSED = 0.4  # of the lips' press, where they rest over teeth
 
 
 @dataclass(frozen=True)
@@ -114,8 +114,11 @@ class Portrait:
         opening = float(track.opening[k])
         gap = opening * WIDEST * unit * style.mouth
         parted = min(1.0, opening / 0.06)  # the upper lip rises only off a mouth that is not shut
-        # Lips drawn over a smile's teeth meet a little beyond the landmarks, or a line of teeth stays.
-        overlap = OVERLAP * unit * max(0.0, 1 - opening / 0.15) if self._lips.open else 0.0
+        # Lips drawn over a smile's teeth meet a little beyond the landmarks and are lightly pressed, or a line of
+        # teeth stays.
+        shut = max(0.0, 1 - opening / 0.15) if self._lips.open else 0.0
+        overlap = OVERLAP * unit * shut
+        press = max(float(track.press[k]), PRESSED * shut)
         width = float(track.width[k])
         values = {
             "close": 1.0,
@@ -125,7 +128,7 @@ class Portrait:
             - overlap
             + (0.009 * float(track.upper[k]) + 0.010 * float(track.tuck[k])) * unit * parted,
             "width": (0.030 if width > 0 else self._narrow) * width * unit,
-            "pout": (0.022 * float(track.rounding[k]) - 0.012 * float(track.press[k])) * unit,
+            "pout": (0.022 * float(track.rounding[k]) - 0.012 * press) * unit,
             "roll": 0.014 * float(track.tuck[k]) * unit,
             "smile": (style.smile - self._relaxed) * unit,
         }

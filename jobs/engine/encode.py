@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import Any, Protocol
 
 import av
+import cv2
 import numpy as np
 from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc
 
@@ -16,6 +17,9 @@ from jobs.engine.sources import open_container
 
 AAC_RATES = (16000, 22050, 24000, 32000, 44100, 48000)
 AAC_FRAME = 1024
+# x264's AVX-512 gives other bits for the same frames once a process has encoded before; a seed promises the same.
+CPU_AVX_512F = 13  # of OpenCV's CpuFeatures, which its Python module does not name
+REPEATABLE = {"x264-params": "asm=avx2"} if cv2.checkHardwareSupport(CPU_AVX_512F) else {}
 
 
 class Sound(Protocol):
@@ -90,6 +94,7 @@ class Mp4Writer:
             "profile": "high",
             # Fixed: their number changes the bits, and a seed promises the same ones.
             "threads": str(threads),
+            **REPEATABLE,
             "g": str(round(10 * self._fps)),  # as x264 has it at 25 a second; a still needs no more keyframes
         }
         _tag(self._video.codec_context)

@@ -9,7 +9,7 @@ A lip closure of 50 ms can fall between two frames at 25 a second, and one that 
 half open. So closures are not left to the average: every likely p, b and m gets a frame that is fully shut.
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -35,7 +35,7 @@ BESIDE = 0.04  # seconds within which lips part beside a closure
 # Per phone: opening 0..1, width -1 (narrow) to 1 (spread), rounding 0..1, upper lip raised 0..1,
 # lower lip tucked under the teeth 0..1, lips pressed 0..1, dominance of the opening, of the lips' shape.
 _TABLE: dict[str, tuple[float, ...]] = {
-    "SIL": (0.00, 0.00, 0.00, 0.0, 0.0, 0.4, 1.0, 0.5),  # or a smile shows teeth where it rests
+    "SIL": (0.00, 0.00, 0.00, 0.0, 0.0, 0.0, 1.0, 0.5),
     "AA": (1.00, 0.00, 0.00, 0.1, 0.0, 0.0, 1.0, 0.6),
     "AE": (0.95, 0.45, 0.00, 0.2, 0.0, 0.0, 1.0, 0.8),
     "AH": (0.62, 0.00, 0.00, 0.1, 0.0, 0.0, 0.8, 0.4),
@@ -101,7 +101,9 @@ class MouthTrack:
 
     @classmethod
     def still(cls, frames: int) -> "MouthTrack":
-        return cls(*(np.zeros(frames, np.float32) for _ in fields(cls)))
+        """A mouth at rest: the shape of a pause."""
+        rest = (*_TABLE["SIL"][:6], 0.0)
+        return cls(*(np.full(frames, value, np.float32) for value in rest))
 
 
 def frame_count(seconds: float, fps: float = FPS) -> int:

@@ -3,6 +3,7 @@
 from fractions import Fraction
 
 import av
+import cv2
 import numpy as np
 import pytest
 
@@ -86,3 +87,18 @@ def test_nothing_is_left_when_the_sound_is_bad_at_its_end(tmp_path, recording):
         write(tmp_path / "x.mp4", sound=recording, frames=10, max_seconds=0.9)
     assert caught.value.code == "too_long"
     assert not (tmp_path / "x.mp4").exists()
+
+
+def test_the_same_frames_give_the_same_file_however_often_they_are_written(tmp_path, recording):
+    noise = cv2.GaussianBlur(
+        np.random.default_rng(0).integers(0, 255, (360, 426)).astype(np.uint8), (0, 0), 3
+    )
+    files = set()
+    for attempt in range(8):
+        path = tmp_path / f"{attempt}.mp4"
+        size = {"width": 426, "height": 240}
+        with Mp4Writer(path, **size, fps=25, sound=recording, max_seconds=60.0) as writer:
+            for k in range(60):
+                writer.write(np.roll(noise, k, axis=1))
+        files.add(path.read_bytes())
+    assert len(files) == 1

@@ -108,6 +108,14 @@ def test_silence_keeps_the_mouth_still():
     assert not mouth([Phone("AA", 0.0, 1.0)], quiet).opening.any()
 
 
+def test_pause_and_silence_are_one_rest():
+    phones, seconds = say(("SIL", 1.0), ("AA", 0.5), ("SIL", 1.0))
+    track = mouth(phones, speech(seconds=seconds, quiet=(0.0, 0.9)))
+    rest = MouthTrack.still(1)
+    for name in ("opening", "width", "rounding", "upper", "tuck", "press"):
+        assert at(track, name, 0.3) == pytest.approx(float(getattr(rest, name)[0]), abs=0.01), name
+
+
 @pytest.mark.parametrize(
     ("seconds", "frames"), [(0.001, 1), (0.04, 1), (1.0, 25), (1.01, 26), (600.0, 15000)]
 )
