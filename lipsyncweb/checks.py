@@ -64,7 +64,7 @@ def _rules() -> list[tuple[bool, CheckMessage]]:
         (
             settings.CACHES["default"]["BACKEND"].endswith("LocMemCache"),
             Warning(
-                "CACHE_URL is not set: each web process counts sign-in attempts by itself.",
+                "CACHE_URL is not set: each web process counts sign-in attempts and API requests by itself.",
                 hint="With more than one web process, set CACHE_URL to a shared cache such as redis://host/1.",
                 id="lipsyncweb.W001",
             ),
