@@ -115,6 +115,8 @@ class Follower:
             self._last is not None and self._lost < self._away
         ):  # the speaker comes back near where it was lost
             faces = [face for face in faces if _near(face, self._last)]
+        if faces and self._lost >= self._away:
+            self._cover.restart()  # it may be somebody else, whose face is no cover of the last one's
         if faces:
             self._begin(faces[0])
 

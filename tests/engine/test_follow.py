@@ -8,7 +8,7 @@ import pytest
 
 from jobs.engine.compose import Style
 from jobs.engine.follow import Follower
-from jobs.engine.landmarks import MediapipeLandmarks
+from jobs.engine.landmarks import JAW, LIPS, MediapipeLandmarks
 from jobs.engine.metrics import face_aperture
 from jobs.engine.picture import Planes, to_planes
 from jobs.engine.speaker import Pose
@@ -133,6 +133,31 @@ def test_a_covered_mouth_stays(pictures):
     strength = changes.reshape(FRAMES, -1).mean(axis=1)
     assert 0 < strength[24] < 0.5 * strength[30]
     assert 0 < strength[11] < 0.5 * strength[5]
+
+
+def bearded(picture: np.ndarray) -> np.ndarray:
+    """Another person: chin, cheeks and upper lip are dark."""
+    face = MediapipeLandmarks.shared().find(picture)[0]
+    points, unit = face.points[:, :2], face.eye_distance
+    beard = np.zeros(picture.shape[:2], np.float32)
+    around = [*JAW[2:-2], 165, 391]
+    cv2.fillConvexPoly(beard, cv2.convexHull(np.rint(points[around]).astype(int)), 1.0)
+    lips = cv2.convexHull(np.rint(points[list(LIPS)]).astype(int))
+    cv2.fillConvexPoly(beard, lips, 0.0)
+    return (picture * (1 - 0.7 * cv2.blur(beard, (int(0.1 * unit),) * 2)[..., None])).astype(np.uint8)
+
+
+@pytest.mark.parametrize("back", [bearded, np.copy], ids=["another", "the same"])
+def test_who_comes_after_a_while_is_not_taken_for_a_covered_mouth(pictures, back):
+    here = pictures[:8]
+    away = cv2.GaussianBlur(here[0], (0, 0), 12)  # nobody, and yet no cut is seen
+    follower = Follower(MediapipeLandmarks.shared(), 10)
+    seen = [follower.next(to_planes(picture)) for picture in [*here, *[away] * 24, *map(back, here)]]
+    assert {one.shot for one in seen} == {0}
+    assert not any(one.face for one in seen[8:32])
+    usable = [one.face is not None and not one.covered for one in seen]
+    assert all(usable[:8])
+    assert all(usable[34:])  # a face is looked for in every second frame
 
 
 def test_black_of_the_mask_stays(pictures):
