@@ -1,9 +1,9 @@
 """Following the speaker's face through the frames of a clip, and noticing where a shot ends.
 
-The speaker of a shot is its largest face, or the largest under the mask. It is searched for where a shot begins and
-now and then while it is lost; between, the mesh follows it from frame to frame in a crop, so that only the
-crop is converted to RGB. Another face takes over when it has been much larger for some seconds, or when the
-speaker has been away for some: a passer-by before the camera does not.
+The speaker of a shot is its largest face, or the largest whose mouth lies under the white of the mask. It is
+searched for where a shot begins and now and then while it is lost; between, the mesh follows it from frame to frame
+in a crop, so that only the crop is converted to RGB. Another face takes over when it has been much larger for some
+seconds, or when the speaker has been away for some: a passer-by before the camera does not.
 """
 
 from dataclasses import dataclass
@@ -62,7 +62,12 @@ class Follower:
         self._known: dict[int | None, Seen] = {}
         self._resumes = False  # whether the mesh has to start anew
         self._track = self._shot = 0
-        self.most = 0  # faces seen at once
+        self.most = 0  # faces seen at once, under the mask or not
+
+    @property
+    def found(self) -> bool:
+        """Whether there was a face to follow."""
+        return self._track > 0
 
     def next(self, planes: Planes, picture: int | None = None) -> Seen:
         """picture : a number of what the frame shows. Where it comes again, as in a clip that is played to and fro,

@@ -73,7 +73,8 @@ class Dubbing:
         """The same planes, drawn into where the speaker's mouth can be; others are exactly what they were.
 
         source : each frame with a number of the picture that it shows. Raises InputError `no_face` at the end where
-        there was no such frame.
+        there was no such frame. A mask with faces beside its white alone is such a case; in a picture the largest
+        face moves then, since its head may reach into the white, but here only mouths move.
         """
         drawn = 0
         # Decoding and following take as long as drawing and handing over to the encoder.
@@ -85,7 +86,7 @@ class Dubbing:
                 self._dubber.draw(planes, steady, track, k)
                 drawn += 1
             if k == len(track) - 1 and not drawn:
-                raise _no_face()
+                raise _beside_the_mask() if self._follower.most and not self._follower.found else _no_face()
             yield planes
 
 
@@ -103,4 +104,12 @@ def _no_face() -> InputError:
         "no_face",
         "No face was found in the video, or only ones too small or turned away; send a video in which a face looks "
         "towards the camera and fills a good part.",
+    )
+
+
+def _beside_the_mask() -> InputError:
+    return InputError(
+        "no_face",
+        "No face lies under the white of the mask in any part of the video; paint white over the mouth that shall "
+        "speak, or leave the mask out.",
     )

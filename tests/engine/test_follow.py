@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from jobs.engine.compose import Style
+from jobs.engine.errors import InputError
 from jobs.engine.follow import Follower
 from jobs.engine.landmarks import JAW, LIPS, MediapipeLandmarks
 from jobs.engine.metrics import face_aperture
@@ -169,6 +170,17 @@ def test_black_of_the_mask_stays(pictures):
     changes, _ = dubbed(moved, mask=mask)
     assert changes[:, :, : SIDE // 2].any()
     assert not changes[:, :, SIDE // 2 :].any()
+
+
+@pytest.mark.parametrize(
+    ("shown", "sentence"), [(np.copy, "under the white of the mask"), (np.zeros_like, "No face was found")]
+)
+def test_a_mask_beside_the_face_is_named(pictures, shown, sentence):
+    mask = np.zeros((SIDE, SIDE), np.uint8)
+    mask[:, -40:] = 255
+    with pytest.raises(InputError, match=sentence) as refused:
+        dubbed([shown(picture) for picture in pictures[:6]], mask=mask)
+    assert refused.value.code == "no_face"
 
 
 def test_the_largest_of_several_faces_speaks(pictures):
