@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 import av
 import cv2
@@ -68,6 +68,7 @@ class Mp4Writer:
 
     fps : frames a second, exact (Fraction(30000, 1001) for 29.97). sound : a recording to put beside the
     frames, or anything that gives `Sound`; it is not cut at the last frame. max_seconds : of a recording.
+    packets : pictures that have left the encoder, which looks some frames ahead.
     """
 
     def __init__(
@@ -82,6 +83,7 @@ class Mp4Writer:
         threads: int = 2,
     ) -> None:
         self._path, self._fps, self._frames, self._samples = path, Fraction(fps), 0, 0
+        self.packets = 0
         if isinstance(sound, Path):
             sound = RecordedSound(sound, max_seconds=max_seconds)
         self._rate, layout = sound.rate, sound.layout
@@ -103,7 +105,7 @@ class Mp4Writer:
         self._audio.bit_rate = min(96_000, 4 * self._rate) * (2 if layout == "stereo" else 1)
         self._blocks = cut(sound.blocks(), AAC_FRAME)
 
-    def __enter__(self) -> "Mp4Writer":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -128,8 +130,13 @@ class Mp4Writer:
         frame.pts, frame.time_base = self._frames, 1 / self._fps
         _tag(frame)
         self._frames += 1
-        self._file.mux(self._video.encode(frame))
+        self._encode(frame)
         self._sound_until(float(self._frames / self._fps))
+
+    def _encode(self, frame: av.VideoFrame | None) -> None:
+        packets = self._video.encode(frame)
+        self._file.mux(packets)
+        self.packets += len(packets)
 
     def _sound_until(self, seconds: float) -> None:
         while self._samples < seconds * self._rate:
@@ -145,7 +152,7 @@ class Mp4Writer:
 
     def _finish(self) -> None:
         self._sound_until(float("inf"))
-        self._file.mux(self._video.encode(None))
+        self._encode(None)
         self._file.mux(self._audio.encode(None))
 
 

@@ -1,7 +1,10 @@
 """The one public call: from a request to an MP4 of a face saying the words."""
 
+from collections.abc import Callable
+
 from jobs.engine.audio import PhoneSource
 from jobs.engine.contract import IsCanceled, OnProgress, RenderReport, RenderRequest
+from jobs.engine.encode import Mp4Writer
 from jobs.engine.image import ImageRender
 from jobs.engine.landmarks import LandmarkSource, MediapipeLandmarks
 from jobs.engine.pair import PairRender
@@ -23,17 +26,18 @@ def render(
     is_canceled: IsCanceled,
     phones: PhoneSource | None = None,
     landmarks: LandmarkSource | None = None,
+    open_output: Callable[..., Mp4Writer] = Mp4Writer,
 ) -> RenderReport:
     """Make the video that `request` asks for, at `request.output`.
 
     Raises InputError (no_face, two_faces_needed, audio_unreadable, image_unreadable, too_long, too_large,
     unsupported_format), Canceled. Nothing is left at `request.output` then. Silent audio is rendered with a
     still mouth and the warning `silent_audio`. phones, landmarks : other backends than pocketsphinx and
-    mediapipe.
+    mediapipe. open_output : makes the writer, for who measures what is written.
     """
     model = MODELS.get(request.model)
     if model is None:
         raise ValueError(f"unknown model {request.model!r}")
     phones = phones or PhoneProbabilities.shared()
     landmarks = landmarks or MediapipeLandmarks.shared()
-    return model(request, on_progress, is_canceled, phones, landmarks).run()
+    return model(request, on_progress, is_canceled, phones, landmarks, open_output).run()

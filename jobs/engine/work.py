@@ -1,7 +1,7 @@
 """What the renders of every model share: inputs that are read alike, progress, cancels, timings, the report."""
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
@@ -42,8 +42,9 @@ class Work:
         is_canceled: IsCanceled,
         phones: PhoneSource,
         landmarks: LandmarkSource,
+        open_output: Callable[..., Mp4Writer] = Mp4Writer,
     ) -> None:
-        self.request = request
+        self.request, self._open_output = request, open_output
         self.phones, self.landmarks = phones, landmarks
         self.direction, self._words = read_prompt(request.prompt, self.directs)
         self.is_canceled = is_canceled
@@ -126,7 +127,7 @@ class Work:
 
     def output(self, *, size: tuple[int, int], fps: Fraction | int, sound: Path | Sound) -> Mp4Writer:
         """size : height and width, pixels."""
-        return Mp4Writer(
+        return self._open_output(
             self.request.output,
             width=size[1],
             height=size[0],

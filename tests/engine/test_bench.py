@@ -1,14 +1,16 @@
 import json
+import time
 
 import cv2
 import numpy as np
 import pytest
 
-from jobs.engine import metrics
+from jobs.engine import RenderRequest, metrics
 from jobs.engine.audio import Phone
-from jobs.engine.bench import judge, labels, media, speed
+from jobs.engine.bench import judge, labels, measured, media, speed
 from jobs.engine.bench.command import main
 from jobs.engine.bench.identity import outside
+from jobs.engine.bench.likeness import likeness
 from jobs.engine.bench.sync import Spoken, heard, until_enough_pauses, with_pauses
 from jobs.engine.landmarks import MediapipeLandmarks
 from jobs.engine.sources import read_picture
@@ -170,3 +172,34 @@ def test_pictures_of_the_documents_are_made_and_are_small(tmp_path):
     for file in files:
         assert 20_000 < file.stat().st_size < 300_000
         assert cv2.imread(str(file)).shape[1] == 1200
+
+
+def test_first_frame_counts_once_it_has_left_the_encoder(tmp_path):
+    request = RenderRequest(
+        "lipsync-image",
+        {"image": portrait(), "audio": tone(tmp_path / "a.wav", seconds=1.6)},
+        tmp_path / "made.mp4",
+    )
+    stages = []
+
+    def told(stage, fraction):
+        stages.append((stage, time.perf_counter()))
+
+    begin = time.perf_counter()
+    report = measured.render(request, on_progress=told, is_canceled=lambda: False)
+    first = report.timings["first"] / 1000
+    handed_over = next(at for stage, at in stages if stage == "frames") - begin
+    assert handed_over < first < report.timings["wall"] / 1000
+
+
+def test_likeness_compares_the_same_frames_by_two_encoders(tmp_path):
+    request = RenderRequest(
+        "lipsync-image",
+        {"image": portrait(), "audio": tone(tmp_path / "a.wav", seconds=0.6)},
+        tmp_path / "made.mp4",
+    )
+    found = likeness(request)
+    assert list(found) == ["ssim", "video_bytes", "ssim_x264", "video_bytes_x264"]
+    assert found["ssim"] == pytest.approx(found["ssim_x264"], abs=0.01)
+    assert 0.95 < found["ssim"] < 1
+    assert found["video_bytes"] == pytest.approx(found["video_bytes_x264"], rel=0.05)

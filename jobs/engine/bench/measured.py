@@ -7,25 +7,39 @@ from pathlib import Path
 from typing import Any
 
 from jobs.engine import rendering
-from jobs.engine.contract import OnProgress, RenderReport, RenderRequest
+from jobs.engine.arrays import Array
+from jobs.engine.contract import RenderReport, RenderRequest
+from jobs.engine.encode import Mp4Writer
 
 
-def render(request: RenderRequest, *, on_progress: OnProgress, **options: Any) -> RenderReport:
-    """As `rendering.render`. Its timings hold also `cpu` (of the render, all threads), `wall` and `first` (until
-    the first frame was with the encoder), ms, and `peak`, the most memory this process ever had, kB."""
-    first: list[float] = []
+class TimedWriter(Mp4Writer):
+    """A writer that notes when the first picture was in the file, on `time.perf_counter`; None before."""
+
+    first: float | None = None
+
+    def write(self, packed: Array) -> None:
+        super().write(packed)
+        if self.first is None and self.packets:
+            self.first = time.perf_counter()
+
+
+def render(request: RenderRequest, **options: Any) -> RenderReport:
+    """As `rendering.render`. Its timings hold also `cpu` (of the render, all threads), `wall` and `first` (from the
+    call until the first picture had left the encoder; of a video so short that none did before its end, all), ms, and
+    `peak`, the most memory this process ever had, kB."""
+    writers: list[TimedWriter] = []
+
+    def opened(*arguments: Any, **settings: Any) -> TimedWriter:
+        writers.append(TimedWriter(*arguments, **settings))
+        return writers[0]
+
     begin, spent = time.perf_counter(), time.process_time()
-
-    def told(stage: str, fraction: float) -> None:
-        if stage == "frames" and not first:
-            first.append(time.perf_counter() - begin)
-        on_progress(stage, fraction)
-
-    report = rendering.render(request, on_progress=told, **options)
+    report = rendering.render(request, open_output=opened, **options)
+    end = time.perf_counter()
     measured = {
         "cpu": round(1000 * (time.process_time() - spent)),
-        "wall": round(1000 * (time.perf_counter() - begin)),
-        "first": round(1000 * first[0]) if first else 0,
+        "wall": round(1000 * (end - begin)),
+        "first": round(1000 * ((writers[0].first or end) - begin)),
         "peak": _peak(),
     }
     return replace(report, timings={**report.timings, **measured})

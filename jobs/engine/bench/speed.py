@@ -12,12 +12,9 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-import av
-import numpy as np
-
-from jobs.engine import RenderReport, RenderRequest, metrics, render
-from jobs.engine.arrays import Array
+from jobs.engine import RenderReport, RenderRequest
 from jobs.engine.bench import media
+from jobs.engine.bench.likeness import likeness, stream_bytes
 from jobs.engine.encode import Mp4Writer
 from jobs.engine.process import EngineProcess
 from jobs.engine.rendering import MODELS
@@ -33,7 +30,6 @@ ASKED = {
     ("video", 720): (30.0, 1.3, 500),
 }
 FIRST_FRAME, FIRST_FRAME_SPEECH = 1.5, 10.0  # seconds: asked for speech of at most so many
-SSIM_EVERY = 5
 
 
 @dataclass(frozen=True)
@@ -133,79 +129,6 @@ def again(made: Path, report: RenderReport) -> float:
                 for frame in video_frames(container):
                     writer.write(frame.to_ndarray())
         return time.perf_counter() - begin
-
-
-def stream_bytes(path: Path) -> int:
-    """Of the pictures alone."""
-    with av.open(str(path)) as container:
-        return sum(packet.size for packet in container.demux(video=0))
-
-
-def likeness(request: RenderRequest) -> dict[str, Any]:
-    """Bytes and SSIM of the video, and of the same frames by x264's veryfast at CRF 20, its other settings as usual."""
-    with tempfile.TemporaryDirectory() as folder:
-        ours, plain = Path(folder) / "ours.mp4", Path(folder) / "plain.mp4"
-        drawn = _Tapped.make(replace(request, output=ours), plain)
-        found = {}
-        for name, path in (("", ours), ("_x264", plain)):
-            pairs = zip(drawn, _every(path), strict=False)
-            found[f"ssim{name}"] = round(float(np.mean([metrics.ssim(a, b) for a, b in pairs])), 4)
-            found[f"video_bytes{name}"] = stream_bytes(path)
-    return found
-
-
-def _every(path: Path) -> Iterator[Array]:
-    with open_container(path, kind="video") as container:
-        for k, frame in enumerate(video_frames(container)):
-            if k % SSIM_EVERY == 0:
-                yield frame.to_ndarray()[: frame.height]
-
-
-class _Tapped:
-    """A writer that keeps some of the frames it is given, and encodes all of them the plain way too."""
-
-    def __init__(self, writer: Mp4Writer, plain: Path, size: tuple[int, int], fps: Fraction | int) -> None:
-        self._writer, self._height = writer, size[0]
-        self.kept: list[Array] = []
-        self._count = 0
-        self._file = av.open(str(plain), "w", format="mp4")
-        self._stream: Any = self._file.add_stream("libx264", rate=Fraction(fps))
-        self._stream.width, self._stream.height, self._stream.pix_fmt = size[1], size[0], "yuv420p"
-        self._stream.options = {"preset": "veryfast", "crf": "20"}
-
-    @classmethod
-    def make(cls, request: RenderRequest, plain: Path) -> list[Array]:
-        """Render, with every `SSIM_EVERY`th luma plane as it was drawn for an answer."""
-        taps: list[_Tapped] = []
-
-        def output(work: Any, *, size: tuple[int, int], fps: Fraction | int, sound: Any) -> "_Tapped":
-            writer = model.output(work, size=size, fps=fps, sound=sound)
-            taps.append(cls(writer, plain, size, fps))
-            return taps[0]
-
-        model = MODELS[request.model]
-        MODELS[request.model] = type("Tapped", (model,), {"output": output})
-        try:
-            render(request, on_progress=lambda stage, fraction: None, is_canceled=lambda: False)
-        finally:
-            MODELS[request.model] = model
-        return taps[0].kept
-
-    def __enter__(self) -> "_Tapped":
-        self._writer.__enter__()
-        return self
-
-    def __exit__(self, *problem: Any) -> None:
-        self._file.mux(self._stream.encode(None))
-        self._file.close()
-        self._writer.__exit__(*problem)
-
-    def write(self, packed: Array) -> None:
-        if self._count % SSIM_EVERY == 0:
-            self.kept.append(packed[: self._height].copy())
-        self._count += 1
-        self._file.mux(self._stream.encode(av.VideoFrame.from_ndarray(packed, format="yuv420p")))
-        self._writer.write(packed)
 
 
 def table(rows: list[dict[str, Any]]) -> str:
