@@ -5,16 +5,15 @@ speech is spoken on the spot by eSpeak NG out of its PyPI loader, and the rest i
 """
 
 import argparse
-import ctypes
-import importlib.util
 import os
 import subprocess
 import sys
 import tempfile
-import wave
 from pathlib import Path
 
 from django.conf import settings
+
+from jobs.engine.bench.portrait import portrait
 
 CONTENT_TYPES = {
     "portrait.png": "image/png",
@@ -29,9 +28,6 @@ SENTENCES = {
 }
 PITCH = {"speech.wav": 50, "answer.wav": 70}  # of 100
 WORDS_PER_MINUTE = 165
-_SYNCHRONOUS = 2  # AUDIO_OUTPUT_SYNCHRONOUS of espeak-ng/speak_lib.h: samples go to the callback
-_UTF8 = 1  # espeakCHARS_UTF8
-_RATE_PARAMETER, _PITCH_PARAMETER = 1, 3  # espeakRATE, espeakPITCH
 
 
 def find(name: str) -> Path:
@@ -51,13 +47,8 @@ def find(name: str) -> Path:
 
 
 def portrait_path() -> Path:
-    """Return the PNG that lies inside scikit-image, which is not imported: it would want scipy."""
-    found = importlib.util.find_spec("skimage")
-    if found is None or found.origin is None:
-        raise FileNotFoundError(
-            "scikit-image is not installed, so there is no sample portrait. Run make run."
-        )
-    return Path(found.origin).parent / "data" / "astronaut.png"
+    """The PNG that lies inside scikit-image."""
+    return portrait()
 
 
 def speech_path() -> Path:
@@ -84,54 +75,17 @@ def _make(path: Path) -> None:
         Path(aside).unlink(missing_ok=True)
 
 
-def speak(text: str, path: Path, *, pitch: int = 50) -> None:
-    """Write `text`, spoken in American English, to the WAV file `path`. For a process that ends afterwards."""
-    import espeakng_loader
+def _write(name: str, output: Path) -> None:
+    # Here, since they load NumPy and the codecs, and a web process needs neither.
+    from jobs.engine.bench import espeak, media
 
-    target = path.resolve()
-    library = ctypes.CDLL(espeakng_loader.get_library_path())
-    # The library keeps its data folder in 160 bytes and cuts what is longer, so it is told a relative one.
-    os.chdir(Path(espeakng_loader.get_data_path()).parent)
-    rate = library.espeak_Initialize(_SYNCHRONOUS, 0, b".", 0)
-    if rate <= 0:
-        raise RuntimeError("eSpeak NG did not start: its data folder is not beside its library.")
-    spoken = bytearray()
-
-    @ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p)
-    def collect(samples, count, _events):
-        if samples and count > 0:
-            spoken.extend(ctypes.string_at(samples, count * 2))
-        return 0
-
-    library.espeak_SetSynthCallback(collect)
-    library.espeak_SetVoiceByName(b"en-us")
-    library.espeak_SetParameter(_RATE_PARAMETER, WORDS_PER_MINUTE, 0)
-    library.espeak_SetParameter(_PITCH_PARAMETER, pitch, 0)
-    encoded = text.encode() + b"\0"
-    library.espeak_Synth(encoded, ctypes.c_size_t(len(encoded)), 0, 0, 0, _UTF8, None, None)
-    library.espeak_Synchronize()
-    library.espeak_Terminate()
-    with wave.open(str(target), "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(rate)
-        file.writeframes(bytes(spoken))
-
-
-def join(picture: Path, target: Path) -> None:
-    """Write the picture beside its mirror image."""
-    import cv2
-
-    left = cv2.imread(str(picture))
-    cv2.imwrite(str(target), cv2.hconcat([left, cv2.flip(left, 1)]))
-
-
-def film(picture: Path, speech: Path, target: Path) -> None:
-    """Write a video of the picture saying the speech."""
-    from jobs.engine import RenderRequest, render
-
-    request = RenderRequest("lipsync-image", {"image": picture, "audio": speech}, target, seed=1)
-    render(request, on_progress=lambda stage, fraction: None, is_canceled=lambda: False)
+    if name in SENTENCES:
+        espeak.synthesize(SENTENCES[name], output, rate=WORDS_PER_MINUTE, pitch=PITCH[name])
+    elif name == "pair.png":
+        media.two_people(output, rows=slice(None), columns=slice(None))
+    else:
+        inputs = {"image": portrait_path(), "audio": output.with_name("answer.wav")}
+        media.rendered("lipsync-image", inputs, output)
 
 
 def main(arguments: list[str]) -> None:
@@ -142,14 +96,9 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("name", nargs="?", help="which; the output's own name otherwise")
     options = parser.parse_args(arguments)
     name = options.name or options.output.name
-    if name in SENTENCES:
-        speak(SENTENCES[name], options.output, pitch=PITCH[name])
-    elif name == "pair.png":
-        join(portrait_path(), options.output)
-    elif name == "clip.mp4":
-        film(portrait_path(), options.output.with_name("answer.wav"), options.output)
-    else:
+    if name not in CONTENT_TYPES or name == "portrait.png":
         parser.error(f"{name} is none of: {', '.join(CONTENT_TYPES)}")
+    _write(name, options.output)
 
 
 if __name__ == "__main__":

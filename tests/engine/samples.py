@@ -1,22 +1,16 @@
 """The portrait that a dependency ships, and small media made on the spot."""
 
-import importlib.util
-import wave
 from pathlib import Path
 
 import numpy as np
 
 from jobs.engine import RenderReport, RenderRequest
 from jobs.engine.audio import Phone
+from jobs.engine.bench.media import write_wav
+from jobs.engine.bench.portrait import portrait
 from jobs.engine.rendering import render
 
-
-def portrait() -> Path:
-    """Eileen Collins, by NASA, 512 x 512, public domain. scikit-image itself would want scipy: it is not imported."""
-    found = importlib.util.find_spec("skimage")
-    assert found is not None
-    assert found.origin is not None
-    return Path(found.origin).parent / "data" / "astronaut.png"
+__all__ = ["Script", "make", "portrait", "tone"]
 
 
 class Script:
@@ -33,12 +27,7 @@ def tone(path: Path, *, seconds: float = 1.0, level: float = 0.3, rate: int = 16
     """A mono WAV: a vowel-like buzz at 120 Hz; `level` 0 is silence."""
     time = np.arange(int(seconds * rate)) / rate
     sound = level * sum(np.sin(2 * np.pi * 120 * k * time) / k for k in range(1, 8)) / 2
-    with wave.open(str(path), "wb") as out:
-        out.setnchannels(1)
-        out.setsampwidth(2)
-        out.setframerate(rate)
-        out.writeframes((np.clip(sound, -1, 1) * 32767).astype("<i2").tobytes())
-    return path
+    return write_wav(path, np.clip(sound, -1, 1) * 32767, rate)
 
 
 def make(

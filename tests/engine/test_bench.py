@@ -1,4 +1,6 @@
 import json
+import subprocess
+import sys
 import time
 
 import cv2
@@ -203,3 +205,9 @@ def test_likeness_compares_the_same_frames_by_two_encoders(tmp_path):
     assert found["ssim"] == pytest.approx(found["ssim_x264"], abs=0.01)
     assert 0.95 < found["ssim"] < 1
     assert found["video_bytes"] == pytest.approx(found["video_bytes_x264"], rel=0.05)
+
+
+def test_finding_the_portrait_loads_no_codecs():
+    loaded = "import sys, jobs.engine.bench.portrait; print({'numpy', 'cv2', 'av'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", loaded], capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"

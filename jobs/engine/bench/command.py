@@ -23,6 +23,7 @@ import cv2
 from jobs.engine.bench import judge, media, speed
 from jobs.engine.bench.labels import read_labels
 from jobs.engine.bench.pictures import pictures
+from jobs.engine.bench.portrait import portrait
 from jobs.engine.bench.sheet import sheet
 from jobs.engine.bench.sync import Clip, Face, Spoken, pooled
 
@@ -81,7 +82,7 @@ def _engine(options: argparse.Namespace) -> None:
         if video is None and any(name.startswith("video") for name in names):
             video = media.talking_video(work / "talking.mp4")
         material = speed.Material(
-            image=options.image or media.portrait(),
+            image=options.image or portrait(),
             video=video,
             two=options.two or media.two_people(work / "two.png"),
         )

@@ -6,6 +6,7 @@ writes the sound and prints `[[start, end, phone], ...]` in seconds, phones in A
 
 import ctypes
 import json
+import os
 import subprocess
 import sys
 import wave
@@ -16,8 +17,9 @@ from typing import Any
 from jobs.engine.audio import Phone
 
 ROOT = Path(__file__).resolve().parents[3]
-_SYNCHRONOUS, _PHONEME_EVENTS, _UTF8, _RATE = 2, 1, 1, 1
-_PHONEME = 7  # espeakEVENT_PHONEME
+# Of espeak-ng/speak_lib.h: AUDIO_OUTPUT_SYNCHRONOUS (samples go to the callback), espeakINITIALIZE_PHONEME_EVENTS,
+# espeakCHARS_UTF8, espeakRATE, espeakPITCH, espeakEVENT_PHONEME.
+_SYNCHRONOUS, _PHONEME_EVENTS, _UTF8, _RATE, _PITCH, _PHONEME = 2, 1, 1, 1, 3, 7
 # eSpeak's mnemonics of American English, without stress and length marks.
 _ARPABET = {
     "a": "AE", "aa": "AE", "A": "AA", "A@": "AA", "0": "AA", "O": "AO", "O@": "AO", "o@": "AO", "V": "AH", "@": "AH",
@@ -58,13 +60,21 @@ def speak(text: str, path: Path, *, rate: int = 150) -> Spoken:
         return Spoken(path, phones, sound.getnframes() / sound.getframerate())
 
 
-def _main(path: str, rate: str, text: str) -> None:
+def synthesize(text: str, path: Path, *, rate: int, pitch: int = 50) -> list[tuple[float, float, str]]:
+    """Write `text`, spoken in American English, to the WAV file `path`. For a process that ends afterwards.
+
+    rate : words a minute; pitch : of 100. Returns start and end in seconds and eSpeak's mnemonic of each phone.
+    """
     import espeakng_loader
 
+    target = path.resolve()
     library = ctypes.CDLL(espeakng_loader.get_library_path())
-    data = str(espeakng_loader.get_data_path()).encode()
+    # The library keeps its data folder in 160 bytes and cuts what is longer, so it is told a relative one.
+    os.chdir(Path(espeakng_loader.get_data_path()).parent)
+    hertz = library.espeak_Initialize(_SYNCHRONOUS, 0, b".", _PHONEME_EVENTS)
+    if hertz <= 0:
+        raise RuntimeError("eSpeak NG did not start: its data folder is not beside its library.")
     samples, starts = bytearray(), list[tuple[float, str]]()
-    hertz = library.espeak_Initialize(_SYNCHRONOUS, 0, data, _PHONEME_EVENTS)
 
     @ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.POINTER(_Event))
     def take(sound: Any, count: int, events: Any) -> int:
@@ -79,20 +89,24 @@ def _main(path: str, rate: str, text: str) -> None:
 
     library.espeak_SetSynthCallback(take)
     library.espeak_SetVoiceByName(b"en-us")
-    library.espeak_SetParameter(_RATE, int(rate), 0)
-    spoken = text.encode()
-    library.espeak_Synth(spoken, len(spoken) + 1, 0, 1, 0, _UTF8, None, None)
+    library.espeak_SetParameter(_RATE, rate, 0)
+    library.espeak_SetParameter(_PITCH, pitch, 0)
+    spoken = text.encode() + b"\0"
+    library.espeak_Synth(spoken, ctypes.c_size_t(len(spoken)), 0, 0, 0, _UTF8, None, None)
     library.espeak_Synchronize()
-    with wave.open(path, "wb") as out:
+    library.espeak_Terminate()
+    with wave.open(str(target), "wb") as out:
         out.setnchannels(1)
         out.setsampwidth(2)
         out.setframerate(hertz)
         out.writeframes(bytes(samples))
     ends = [start for start, _ in starts[1:]] + [len(samples) / 2 / hertz]
-    named = [
-        (start, end, _plain(name)) for (start, name), end in zip(starts, ends, strict=True) if end > start
-    ]
-    sys.stdout.write(json.dumps(named))
+    return [(start, end, name) for (start, name), end in zip(starts, ends, strict=True) if end > start]
+
+
+def _main(path: str, rate: str, text: str) -> None:
+    phones = synthesize(text, Path(path), rate=int(rate))
+    sys.stdout.write(json.dumps([(start, end, _plain(name)) for start, end, name in phones]))
 
 
 def _plain(name: str) -> str:

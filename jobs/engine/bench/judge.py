@@ -8,6 +8,7 @@ from typing import Any
 
 from jobs.engine.bench import labels, media
 from jobs.engine.bench.identity import identity
+from jobs.engine.bench.portrait import portrait
 from jobs.engine.bench.sync import Clip, Face, Spoken, cut, pooled, until_enough_pauses
 from jobs.engine.rendering import MODELS
 
@@ -51,7 +52,7 @@ def _faces(choice: Choice, work: Path) -> list[Face]:
     """The portraits and the video that speak; the first says everything."""
     if choice.faces:
         return [Face(path, choice.resolution) for path in choice.faces]
-    faces = [Face(media.portrait(), choice.resolution)]
+    faces = [Face(portrait(), choice.resolution)]
     if choice.folder is not None and (second := choice.folder / "images" / SECOND).exists():
         faces.append(Face(second, choice.resolution))
     if "lipsync-video" in MODELS:

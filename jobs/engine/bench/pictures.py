@@ -6,9 +6,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from jobs.engine import RenderRequest, metrics, render
+from jobs.engine import metrics
 from jobs.engine.arrays import Array
 from jobs.engine.bench import media
+from jobs.engine.bench.portrait import portrait
 from jobs.engine.bench.sheet import sheet, tiles
 from jobs.engine.landmarks import MediapipeLandmarks
 
@@ -26,7 +27,7 @@ def pictures(folder: Path) -> list[Path]:
 
 def _image(work: Path) -> Array:
     audio = media.speech(work / "image.wav", 6.0)
-    inputs = {"image": media.portrait(), "audio": audio}
+    inputs = {"image": portrait(), "audio": audio}
     return sheet(_made("lipsync-image", inputs, work / "image.mp4"))
 
 
@@ -57,9 +58,8 @@ def _two(work: Path) -> Array:
     return np.vstack([np.hstack(small[:3]), np.hstack(small[3:])])
 
 
-def _made(model: str, inputs: dict[str, Path], output: Path, *, order: str = "meanwhile") -> Path:
-    request = RenderRequest(model, inputs, output, resolution=720, seed=1, order=order)
-    render(request, on_progress=lambda stage, fraction: None, is_canceled=lambda: False)
+def _made(model: str, inputs: dict[str, Path], output: Path, **fields: str) -> Path:
+    media.rendered(model, inputs, output, resolution=720, **fields)
     return output
 
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from jobs.engine import RenderReport, RenderRequest, metrics, render
+from jobs.engine import RenderReport, metrics
 from jobs.engine.arrays import Array
 from jobs.engine.audio import Phone, Speech, read_speech
-from jobs.engine.bench.media import write_wav
+from jobs.engine.bench.media import rendered, write_wav
 
 FEWEST_CLOSURES = 60  # below it J is reported, not judged
 FEWEST_PAUSE_FRAMES = 100
@@ -85,10 +85,8 @@ class Clip:
 
 def make(face: Face, audio: Path, output: Path, *, prompt: str = "") -> RenderReport:
     model, name = ("lipsync-video", "video") if face.video else ("lipsync-image", "image")
-    request = RenderRequest(
-        model, {name: face.path, "audio": audio}, output, seed=1, prompt=prompt, resolution=face.resolution
-    )
-    return render(request, on_progress=lambda stage, fraction: None, is_canceled=lambda: False)
+    inputs = {name: face.path, "audio": audio}
+    return rendered(model, inputs, output, resolution=face.resolution, prompt=prompt)
 
 
 def _level(audio: Path) -> Array:
