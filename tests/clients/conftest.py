@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from lipsyncweb.livesite import LiveSite
+from tests.clients.tools import needed
 
 HERE = Path(__file__).parent
 
@@ -28,8 +29,7 @@ def env(site) -> dict[str, str]:
 @pytest.fixture(scope="session")
 def node(tmp_path_factory) -> Path:
     """The Node client with its locked packages, in a folder of its own."""
-    if shutil.which("npm") is None:
-        pytest.skip("NODE IS NOT INSTALLED: what needs it was not tried. Install nodejs and npm to try it.")
+    needed("npm", "node", packages="nodejs and npm")
     folder = tmp_path_factory.mktemp("node")
     for name in ("package.json", "package-lock.json", "client.mjs"):
         shutil.copy(HERE / "node" / name, folder)
@@ -41,7 +41,4 @@ def node(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="session")
 def go() -> str:
-    found = shutil.which("go")
-    if found is None:
-        pytest.skip("GO IS NOT INSTALLED: its examples were not tried. Install golang-go to try them.")
-    return found
+    return needed("go", packages="golang-go")
