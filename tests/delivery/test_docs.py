@@ -38,6 +38,18 @@ def test_documented_default_is_the_real_one(name):
     assert int(documented) == getattr(site_settings, name)
 
 
+def test_documented_proxy_takes_the_largest_file_that_the_site_takes():
+    page = (ROOT / "docs/operators.md").read_text()
+    megabytes = int(re.search(r"client_max_body_size (\d+)m;", page).group(1))
+    assert f"bodies of {megabytes} MB" in page
+    largest = max(
+        site_settings.MEDIA_MAX_VIDEO_BYTES,
+        site_settings.MEDIA_MAX_AUDIO_BYTES,
+        site_settings.MEDIA_MAX_IMAGE_BYTES,
+    )
+    assert largest < megabytes * 2**20 < largest + 50_000_000  # nginx counts in powers of two
+
+
 def dependencies() -> set[str]:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     wanted = list(project["project"]["dependencies"])
