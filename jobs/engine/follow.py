@@ -13,7 +13,7 @@ import numpy as np
 
 from jobs.engine.arrays import Array
 from jobs.engine.cover import Cover, appearance
-from jobs.engine.landmarks import CROP, Face, LandmarkSource
+from jobs.engine.landmarks import CROP, Face, LandmarkSource, cut
 from jobs.engine.picture import Planes
 from jobs.engine.work import is_under
 
@@ -194,8 +194,7 @@ class _Crop:
                 ],
                 np.float32,
             )
-            shrinks = cv2.INTER_LINEAR
-            parts.append(cv2.warpAffine(plane, matrix, (size, size), flags=shrinks).ravel())
+            parts.append(cut(plane, matrix, size).ravel())
         packed = np.concatenate(parts).reshape(CROP_SIDE * 3 // 2, CROP_SIDE)
         return cv2.cvtColor(packed, cv2.COLOR_YUV2RGB_I420)
 

@@ -136,7 +136,7 @@ class MediapipeLandmarks:
         scale = CROP_SIZE / (CROP * side)
         half = CROP_SIZE / 2
         matrix = np.array([[scale, 0, half - x * scale], [0, scale, half - y * scale]], np.float32)
-        crop = _cut(picture, matrix, scale)
+        crop = cut(picture, matrix, CROP_SIZE)
         answer = self._ask(self._mesh if mesh is None else mesh, crop)
         if not answer.multi_face_landmarks:
             return None
@@ -235,15 +235,21 @@ def _distinct(faces: list[Face]) -> list[Face]:
     return kept
 
 
-def _cut(picture: Array, matrix: Array, scale: float) -> Array:
-    """The crop; warpAffine has no area filter, so large pictures shrink by a whole factor first."""
-    factor = int(1 / scale)
+def cut(picture: Array, matrix: Array, side: int) -> Array:
+    """A square of a picture, turned into (side, side, ...) pixels without aliasing.
+
+    picture : (height, width) or (height, width, channels) uint8; matrix : (2, 3) float32, from its pixels to those of
+    the square, of one scale. warpAffine has no area filter, so what is large shrinks by a whole factor first.
+    """
+    factor = int(1 / matrix[0, 0])
     if factor > 1:
         height, width = picture.shape[0] // factor, picture.shape[1] // factor
         whole = picture[: height * factor, : width * factor]
         picture = cv2.resize(whole, (width, height), interpolation=cv2.INTER_AREA)
-        matrix = matrix * np.array([[factor, factor, 1]], np.float32)
-    return cv2.warpAffine(picture, matrix, (CROP_SIZE, CROP_SIZE), flags=cv2.INTER_LINEAR)
+        # The first pixel of the small picture is the middle of the first `factor` ones.
+        shift = matrix[:, :2].sum(axis=1, keepdims=True) * np.float32((factor - 1) / 2)
+        matrix = np.hstack([matrix[:, :2] * np.float32(factor), matrix[:, 2:] + shift])
+    return cv2.warpAffine(picture, matrix, (side, side), flags=cv2.INTER_LINEAR)
 
 
 def _points(found: Any) -> Array:
