@@ -13,7 +13,7 @@ import numpy as np
 
 from jobs.engine.arrays import Array
 from jobs.engine.cover import Cover, appearance
-from jobs.engine.landmarks import CROP, Face, LandmarkSource, cut
+from jobs.engine.landmarks import Crop, Face, LandmarkSource
 from jobs.engine.picture import Planes
 from jobs.engine.work import is_under
 
@@ -54,7 +54,7 @@ class Follower:
         self._every = max(1, round(fps / MESHES))
         self._passed = 0  # frames since the mesh was asked
         self._cuts, self._cover = _Cuts(), Cover(fps / self._every)
-        self._crop: _Crop | None = None
+        self._crop: Crop | None = None
         self._last: Face | None = None
         self._rival: Face | None = None
         self._since = self._wait  # frames since the whole picture was looked at
@@ -104,7 +104,7 @@ class Follower:
     def _again(self, face: Face, *, covered: bool) -> Seen:
         if self._crop is None or self._last is None or _leaps(face, self._last):
             self._track += 1
-        self._crop, self._last, self._resumes = _Crop.around(face), face, True
+        self._crop, self._last, self._resumes = Crop.around(face), face, True
         self._lost = self._passed = 0
         return Seen(face, self._track, self._shot, covered)
 
@@ -126,7 +126,7 @@ class Follower:
             self._begin(faces[0])
 
     def _begin(self, face: Face) -> None:
-        self._crop = _Crop.around(face)
+        self._crop = Crop.around(face)
         self._following.restart()
         self._track += 1
         self._last = self._rival = None
@@ -142,11 +142,11 @@ class Follower:
         else:
             self._rival = largest
 
-    def _follow(self, planes: Planes, crop: "_Crop") -> Seen | None:
+    def _follow(self, planes: Planes, crop: Crop) -> Seen | None:
         seen = self._mesh(planes, crop)
-        if seen and _Crop.around(seen[0]).strays(crop):
+        if seen and Crop.around(seen[0]).strays(crop):
             # The mesh looks where the face was in the last crop: in another one that would be beside it.
-            crop = _Crop.around(seen[0])
+            crop = Crop.around(seen[0])
             self._following.restart()
             seen = self._mesh(planes, crop)
         if seen is None or (self._last is not None and _leaps(seen[0], self._last)):
@@ -156,53 +156,22 @@ class Follower:
         self._crop, self._last = crop, seen[0]
         return Seen(seen[0], self._track, self._shot, self._cover.at(seen[1]))
 
-    def _mesh(self, planes: Planes, crop: "_Crop") -> tuple[Face, Array] | None:
+    def _mesh(self, planes: Planes, crop: Crop) -> tuple[Face, Array] | None:
         """The face in a crop, and its `appearance`."""
-        rgb = crop.rgb(planes)
+        rgb = _rgb(planes, crop)
         points = self._following.at(rgb)
-        return None if points is None else (Face.of(crop.outward(points)), appearance(rgb, points))
+        return None if points is None else (Face.of(crop.outward(points, CROP_SIDE)), appearance(rgb, points))
 
 
-@dataclass(frozen=True)
-class _Crop:
-    """A square of a frame. x, y : of its centre; side : pixels of the frame that it shows."""
-
-    x: float
-    y: float
-    side: float
-
-    @classmethod
-    def around(cls, face: Face) -> "_Crop":
-        x, y, width, height = face.box
-        return cls(x + width / 2, y + height / 2, 0.8 * CROP * max(width, height))
-
-    def strays(self, other: "_Crop") -> bool:
-        moved = max(abs(self.x - other.x), abs(self.y - other.y))
-        return moved > 0.09 * other.side or not 0.8 < self.side / other.side < 1.25
-
-    def rgb(self, planes: Planes) -> Array:
-        """(CROP_SIDE, CROP_SIDE, 3) uint8. The mesh does not mind that BT.709 is read as BT.601 here."""
-        scale = CROP_SIDE / self.side
-        half = CROP_SIDE // 2
-        parts = []
-        for plane, size in ((planes.y, CROP_SIDE), (planes.u, half), (planes.v, half)):
-            share = size / CROP_SIDE
-            matrix = np.array(
-                [
-                    [scale, 0, size / 2 - self.x * share * scale],
-                    [0, scale, size / 2 - self.y * share * scale],
-                ],
-                np.float32,
-            )
-            parts.append(cut(plane, matrix, size).ravel())
-        packed = np.concatenate(parts).reshape(CROP_SIDE * 3 // 2, CROP_SIDE)
-        return cv2.cvtColor(packed, cv2.COLOR_YUV2RGB_I420)
-
-    def outward(self, points: Array) -> Array:
-        """Points of the crop, in pixels of the frame."""
-        scale = np.float32(self.side / CROP_SIDE)
-        corner = np.array([self.x - self.side / 2, self.y - self.side / 2, 0], np.float32)
-        return points * scale + corner
+def _rgb(planes: Planes, crop: Crop) -> Array:
+    """(CROP_SIDE, CROP_SIDE, 3) uint8. The mesh does not mind that BT.709 is read as BT.601 here."""
+    half = CROP_SIDE // 2
+    parts = [
+        crop.of(planes.y, CROP_SIDE),
+        *(crop.of(plane, half, share=0.5) for plane in (planes.u, planes.v)),
+    ]
+    packed = np.concatenate([part.ravel() for part in parts]).reshape(CROP_SIDE * 3 // 2, CROP_SIDE)
+    return cv2.cvtColor(packed, cv2.COLOR_YUV2RGB_I420)
 
 
 def _area(face: Face) -> float:

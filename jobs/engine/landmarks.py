@@ -53,15 +53,42 @@ class Face:
         low, high = points[:, :2].min(axis=0), points[:, :2].max(axis=0)
         return cls(points, (float(low[0]), float(low[1]), float(high[0] - low[0]), float(high[1] - low[1])))
 
-    def scaled(self, factor_x: float, factor_y: float) -> "Face":
-        scale = np.array([factor_x, factor_y, (factor_x + factor_y) / 2], np.float32)
-        return Face.of(self.points * scale)
-
     @property
     def eye_distance(self) -> float:
         """Pixels between the outer eye corners in the picture."""
         left, right = self.points[list(EYE_OUTER), :2]
         return float(np.hypot(*(right - left)))
+
+
+@dataclass(frozen=True)
+class Crop:
+    """A square of a picture. x, y : of its centre; side : pixels of the picture that it shows."""
+
+    x: float
+    y: float
+    side: float
+
+    @classmethod
+    def around(cls, face: Face) -> "Crop":
+        """For a face whose place is known, as the detector's box would give it."""
+        x, y, width, height = face.box
+        return cls(x + width / 2, y + height / 2, 0.8 * CROP * max(width, height))
+
+    def strays(self, other: "Crop") -> bool:
+        """Whether a face that moved this far needs another crop: one that jumps by pixels moves the mesh's lips."""
+        moved = max(abs(self.x - other.x), abs(self.y - other.y))
+        return moved > 0.09 * other.side or not 0.8 < self.side / other.side < 1.25
+
+    def of(self, picture: Array, size: int, *, share: float = 1.0) -> Array:
+        """(size, size, ...), see `cut`. share : of the picture's size that `picture` has, for chroma planes."""
+        scale = size / (self.side * share)
+        shifts = [size / 2 - at * share * scale for at in (self.x, self.y)]
+        return cut(picture, np.array([[scale, 0, shifts[0]], [0, scale, shifts[1]]], np.float32), size)
+
+    def outward(self, points: Array, size: int) -> Array:
+        """Points of a crop of that size, (n, 3), in pixels of the picture."""
+        corner = np.array([self.x - self.side / 2, self.y - self.side / 2, 0], np.float32)
+        return points * np.float32(self.side / size) + corner
 
 
 class Following(Protocol):
@@ -115,37 +142,19 @@ class MediapipeLandmarks:
             return cls._instance
 
     def find(self, picture: Array) -> list[Face]:
-        faces = [face for box in self._boxes(picture) if (face := self.mesh_at(picture, *box)) is not None]
+        faces = [face for crop in self._crops(picture) if (face := self._mesh_at(picture, crop)) is not None]
         return _distinct(sorted(faces, key=lambda face: -face.box[2] * face.box[3]))
 
     def following(self) -> "MediapipeFollowing":
         return MediapipeFollowing()
 
-    @staticmethod
-    def following_mesh() -> Any:
-        """A mesh of one's own that follows a face through a clip, for `mesh_at`."""
-        with _quiet():
-            from mediapipe.python.solutions import face_mesh
-
-            return face_mesh.FaceMesh(
-                static_image_mode=False, refine_landmarks=True, max_num_faces=1, min_detection_confidence=0.3
-            )
-
-    def mesh_at(self, picture: Array, x: float, y: float, side: float, *, mesh: Any = None) -> Face | None:
-        """The mesh of the face centred at (x, y) in a box of `side` pixels, or None where there is none."""
-        scale = CROP_SIZE / (CROP * side)
-        half = CROP_SIZE / 2
-        matrix = np.array([[scale, 0, half - x * scale], [0, scale, half - y * scale]], np.float32)
-        crop = cut(picture, matrix, CROP_SIZE)
-        answer = self._ask(self._mesh if mesh is None else mesh, crop)
+    def _mesh_at(self, picture: Array, crop: Crop) -> Face | None:
+        answer = self._ask(self._mesh, crop.of(picture, CROP_SIZE))
         if not answer.multi_face_landmarks:
             return None
-        points = _points(answer.multi_face_landmarks[0]) * np.float32(CROP_SIZE / scale)
-        points[:, 0] += x - half / scale
-        points[:, 1] += y - half / scale
-        return Face.of(points)
+        return Face.of(crop.outward(_points(answer.multi_face_landmarks[0]), 1))
 
-    def _boxes(self, picture: Array) -> list[tuple[float, float, float]]:
+    def _crops(self, picture: Array) -> list[Crop]:
         height, width = picture.shape[:2]
         factor = min(1.0, DETECT_SIDE / max(height, width))
         small = (
@@ -153,12 +162,13 @@ class MediapipeLandmarks:
             if factor == 1
             else cv2.resize(picture, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
         )
-        boxes = []
+        crops = []
         for found in self._ask(self._detector, small).detections or []:
             box = found.location_data.relative_bounding_box
             side = max(box.width * width, box.height * height)
-            boxes.append(((box.xmin + box.width / 2) * width, (box.ymin + box.height / 2) * height, side))
-        return boxes
+            x, y = (box.xmin + box.width / 2) * width, (box.ymin + box.height / 2) * height
+            crops.append(Crop(x, y, CROP * side))
+        return crops
 
     @staticmethod
     def _ask(model: Any, picture: Array) -> Any:
@@ -170,8 +180,14 @@ class MediapipeFollowing:
     """The attention mesh in its tracking mode: it looks where the face was in the picture before."""
 
     def __init__(self) -> None:
-        self._mesh = MediapipeLandmarks.following_mesh()
-        _close_with(self, self._mesh)
+        with _quiet():
+            from mediapipe.python.solutions import face_mesh
+
+            self._mesh = face_mesh.FaceMesh(
+                static_image_mode=False, refine_landmarks=True, max_num_faces=1, min_detection_confidence=0.3
+            )
+        # One that is only let go keeps some 30 MB for as long as the process lives.
+        weakref.finalize(self, self._mesh.close).atexit = False
 
     def at(self, picture: Array) -> Array | None:
         answer = MediapipeLandmarks._ask(self._mesh, picture)
@@ -181,47 +197,6 @@ class MediapipeFollowing:
 
     def restart(self) -> None:
         self._mesh.reset()
-
-
-class FaceTracker:
-    """Follows one face through the frames of a clip; looks for it anew when it is lost.
-
-    The mesh follows on its own from frame to frame, and the crop it sees moves only when the face has moved
-    well within it: a crop that jumped by pixels would show as movement of the lips.
-    """
-
-    def __init__(self, source: MediapipeLandmarks) -> None:
-        self._source = source
-        self._mesh = source.following_mesh()
-        _close_with(self, self._mesh)
-        self._crop: tuple[float, float, float] | None = None
-
-    def next(self, picture: Array) -> Face | None:
-        if self._crop is None:
-            found = next(iter(self._source.find(picture)), None)
-            self._crop = None if found is None else _around(found)
-        if self._crop is None:
-            return None
-        face = self._source.mesh_at(picture, *self._crop, mesh=self._mesh)
-        if face is None or _strays(_around(face), self._crop):
-            self._crop = None if face is None else _around(face)
-        return face
-
-
-def _close_with(owner: object, mesh: Any) -> None:
-    """Close a mesh when its owner goes: one that is only let go keeps some 30 MB for as long as the process lives."""
-    weakref.finalize(owner, mesh.close).atexit = False
-
-
-def _around(face: Face) -> tuple[float, float, float]:
-    """Centre and side of a crop for a face, as the detector's box would give them."""
-    x, y, width, height = face.box
-    return x + width / 2, y + height / 2, 0.8 * max(width, height)
-
-
-def _strays(place: tuple[float, float, float], crop: tuple[float, float, float]) -> bool:
-    moved = max(abs(place[0] - crop[0]), abs(place[1] - crop[1]))
-    return moved > 0.2 * crop[2] or not 0.8 < place[2] / crop[2] < 1.25
 
 
 def _distinct(faces: list[Face]) -> list[Face]:

@@ -16,8 +16,9 @@ import numpy as np
 from jobs.engine import landmarks as lm
 from jobs.engine.arrays import Array
 from jobs.engine.audio import LEVELS, Phone
-from jobs.engine.landmarks import Face, FaceTracker, MediapipeLandmarks
+from jobs.engine.landmarks import Face, MediapipeLandmarks
 from jobs.engine.sources import open_container, video_frames
+from jobs.engine.tracker import FaceTracker
 
 MOST_LAG = 8  # frames either way
 SHUT = 0.18  # of the clip's own range
