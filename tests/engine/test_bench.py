@@ -3,6 +3,7 @@ import subprocess
 import sys
 import time
 
+import av
 import cv2
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from jobs.engine.bench.likeness import likeness
 from jobs.engine.bench.sync import Spoken, heard, until_enough_pauses, with_pauses
 from jobs.engine.landmarks import MediapipeLandmarks
 from jobs.engine.sources import read_picture
+from jobs.engine.timeline import read_timeline
 from tests.engine.espeak import speak
 from tests.engine.samples import make, portrait, tone
 
@@ -42,28 +44,39 @@ def test_sync_prints_a_row_a_clip_and_a_pooled_one_with_its_controls(tmp_path, c
     assert not pooled["j_judged"]
 
 
+FIELDS = [
+    "name",
+    "cpu_ms_per_frame",
+    "x_realtime",
+    "floor_x_realtime",
+    "rss_mb",
+    "first_frame_s",
+    "size",
+    "frames",
+]
+LIKENESS = ["video_bytes", "asked", "ssim", "ssim_x264", "video_bytes_x264"]
+GENEROUS = 3  # times what is asked: an idle machine needs less than that, one with other work twice as much
+
+
 @pytest.mark.slow
-def test_engine_prints_a_row_with_its_floor_and_what_is_asked(capsys):
-    main(["engine", "--only", "image-480p-3s"])
+@pytest.mark.parametrize("name", ["image-480p-3s", "video-480p-3s"])
+def test_engine_prints_a_row_with_its_floor_and_what_is_asked(capsys, name):
+    main(["engine", "--only", name])
     printed = capsys.readouterr().out
     row = json.loads(printed.splitlines()[0])
-    assert list(row)[:6] == [
-        "name",
-        "cpu_ms_per_frame",
-        "x_realtime",
-        "floor_x_realtime",
-        "rss_mb",
-        "first_frame_s",
-    ]
-    assert row["name"] == "image-480p-3s"
-    assert row["frames"] == 75
+    assert sorted(row) == sorted(FIELDS + LIKENESS)
+    assert list(row)[:5] == FIELDS[:5]
+    assert (row["name"], row["frames"], row["size"]) == (name, 75, "480x480")
+    assert list(row["asked"]) == ["cpu_ms_per_frame", "x_realtime", "rss_mb", "first_frame_s"]
+    assert 1 < row["cpu_ms_per_frame"] < GENEROUS * row["asked"]["cpu_ms_per_frame"]
+    assert 100 < row["rss_mb"] < row["asked"]["rss_mb"]
     assert row["floor_x_realtime"] > row["x_realtime"] > 0
-    assert 100 < row["rss_mb"] < 600
-    assert 0.02 < row["first_frame_s"] < 75 / 25
+    assert 0.05 < row["first_frame_s"] < 3 / row["x_realtime"]
     assert row["ssim"] > row["ssim_x264"] - 0.002
     assert row["video_bytes"] <= row["video_bytes_x264"] * 1.02
-    assert row["asked"]["first_frame_s"] == 1.5
-    assert "(10)" in printed.splitlines()[-1]  # the asked figure beside ours
+    line = printed.splitlines()[-1]
+    assert "480x480" in line
+    assert f"({row['asked']['cpu_ms_per_frame']:g})" in line  # the asked figure beside ours
 
 
 @pytest.mark.slow
@@ -79,18 +92,53 @@ def test_judge_runs_its_own_set_and_says_what_it_skips(capsys, tmp_path):
 
 
 def test_names_are_every_kind_size_and_length_and_can_be_chosen():
-    assert len(speed.all_names(long=False)) == 12
-    assert len(speed.all_names(long=True)) == 18
-    assert speed.all_names(long=False, only="3s") == [
-        "image-480p-3s",
-        "image-720p-3s",
-        "video-480p-3s",
-        "video-720p-3s",
-        "two-faces-480p-3s",
-        "two-faces-720p-3s",
-    ]
+    short = [f"{kind}-{size}-3s" for kind in ("image", "video", "two-faces") for size in ("480p", "720p")]
+    middle, long = ([name.replace("3s", length) for name in short] for length in ("30s", "10min"))
+    extra = ["image-480p-10s", "video-480p-10s"]
+    extra += ["image-720p-30s-wide", "video-720p-30s-wide", "video-480p-30s-extended"]
+    assert speed.all_names(long=False) == short + middle + extra
+    assert speed.all_names(long=True) == short + middle + long + extra
+    assert speed.all_names(long=False, only="3s") == short
     assert speed.all_names(long=False, only="two-faces-720p-30s") == ["two-faces-720p-30s"]
-    assert speed.parts("two-faces-720p-30s") == ("two-faces", 720, "30s")
+
+
+def test_name_of_a_row_says_what_it_renders():
+    assert speed.parts("two-faces-720p-30s") == ("two-faces", 720, "30s", "")
+    assert speed.parts("video-480p-30s-extended") == ("video", 480, "30s", "extended")
+    with pytest.raises(ValueError, match="no row"):
+        speed.parts("image-480p")
+
+
+@pytest.mark.slow
+def test_source_of_a_video_row_is_as_long_as_its_speech_but_for_the_extended_one(tmp_path):
+    material = speed.Material(tmp_path)
+    for name, frames, size in (
+        ("video-480p-3s", 75, (720, 720)),
+        ("video-480p-10s", 250, (720, 720)),
+        ("video-480p-30s-extended", 200, (720, 720)),
+    ):
+        source = material.request(name).inputs["video"]
+        with av.open(str(source)) as container:
+            stream = container.streams.video[0]
+            assert (stream.frames, (stream.width, stream.height)) == (frames, size)
+
+
+def test_video_is_repeated_as_one_ordinary_file(tmp_path):
+    once = make(portrait(), tone(tmp_path / "a.wav", seconds=0.6), tmp_path / "once.mp4")
+    path = media.repeated(tmp_path / "once.mp4", 3, tmp_path / "thrice.mp4")
+    shown = list(metrics.pictures(path))
+    assert len(shown) == 3 * once.frames
+    assert all((a == b).all() for a, b in zip(shown, shown[once.frames :], strict=False))
+    with av.open(str(path)) as container:
+        timeline = read_timeline(container)
+    assert timeline.rate == 25
+    assert timeline.seconds == pytest.approx(3 * once.seconds, abs=0.001)
+
+
+def test_wide_rows_show_one_face_in_16_to_9(tmp_path):
+    picture = read_picture(speed.Material(tmp_path).request("image-720p-30s-wide").inputs["image"])
+    assert picture.shape == (396, 704, 3)
+    assert len(MediapipeLandmarks.shared().find(picture)) == 1
 
 
 def test_folder_of_media_is_as_given_or_as_the_environment_says(tmp_path, monkeypatch):

@@ -23,7 +23,6 @@ import cv2
 from jobs.engine.bench import judge, media, speed
 from jobs.engine.bench.labels import read_labels
 from jobs.engine.bench.pictures import pictures
-from jobs.engine.bench.portrait import portrait
 from jobs.engine.bench.sheet import sheet
 from jobs.engine.bench.sync import Clip, Face, Spoken, pooled
 
@@ -77,17 +76,9 @@ def _engine(options: argparse.Namespace) -> None:
     if not names:
         raise SystemExit(f"No row is called {options.only}.")
     with tempfile.TemporaryDirectory() as folder:
-        work = Path(folder)
-        video = options.video
-        if video is None and any(name.startswith("video") for name in names):
-            video = media.talking_video(work / "talking.mp4")
-        material = speed.Material(
-            image=options.image or portrait(),
-            video=video,
-            two=options.two or media.two_people(work / "two.png"),
-        )
+        material = speed.Material(Path(folder), image=options.image, video=options.video, two=options.two)
         rows = []
-        for row in speed.rows(work, material, names, quality=not options.fast):
+        for row in speed.rows(material, names, quality=not options.fast):
             rows.append(row)
             _say(row)
     sys.stdout.write("\n" + speed.table(rows) + "\n")

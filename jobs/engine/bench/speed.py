@@ -4,10 +4,11 @@ The floor is decoding and encoding the same frames again, nothing else, timed ri
 beside those of x264's preset veryfast at CRF 20 for the same frames, so that speed is not bought with quality.
 """
 
+import re
 import tempfile
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -15,14 +16,24 @@ from typing import Any
 from jobs.engine import RenderReport, RenderRequest
 from jobs.engine.bench import media
 from jobs.engine.bench.likeness import likeness, stream_bytes
+from jobs.engine.bench.portrait import portrait
 from jobs.engine.encode import Mp4Writer
 from jobs.engine.process import EngineProcess
-from jobs.engine.rendering import MODELS
 from jobs.engine.sources import open_container, video_frames
 
 KINDS = ("image", "video", "two-faces")
-LENGTHS = {"3s": 3.0, "30s": 30.0, "10min": 600.0}
-# ENGINE.md, "what is asked": processor time a frame, times real time on an idle machine, memory in MB.
+LENGTHS = {"3s": 3.0, "10s": 10.0, "30s": 30.0, "10min": 600.0}
+# Beside every kind, size and length: the longest speech whose first frame is asked for; pictures of 16:9 (the others
+# of one face are square); a video of eight seconds that is played to and fro, as long as the speech.
+EXTRA = (
+    "image-480p-10s",
+    "video-480p-10s",
+    "image-720p-30s-wide",
+    "video-720p-30s-wide",
+    "video-480p-30s-extended",
+)
+EXTENDED = 8.0  # seconds
+# What is asked: processor time a frame, times real time on an idle machine, memory in MB.
 ASKED = {
     ("image", 480): (10.0, 4.0, 400),
     ("image", 720): (15.0, 2.5, 450),
@@ -32,50 +43,75 @@ ASKED = {
 FIRST_FRAME, FIRST_FRAME_SPEECH = 1.5, 10.0  # seconds: asked for speech of at most so many
 
 
-@dataclass(frozen=True)
 class Material:
-    """What to render. image and two : pictures; video : a talking one."""
+    """What to render, made when it is first needed. image, two : pictures; video : a talking one; each instead of
+    what the project makes itself, in every row then."""
 
-    image: Path
-    video: Path
-    two: Path
+    def __init__(
+        self, folder: Path, *, image: Path | None = None, video: Path | None = None, two: Path | None = None
+    ) -> None:
+        self.folder = folder
+        self._image, self._video, self._two = image, video, two
 
-    def inputs(self, kind: str, audio: Path) -> tuple[str, dict[str, Path]]:
-        """The model's name and its inputs."""
+    def request(self, name: str) -> RenderRequest:
+        """What a row renders."""
+        kind, resolution, length, variant = parts(name)
+        audio = self._once(f"{length}.wav", lambda path: media.speech(path, LENGTHS[length]))
         if kind == "image":
-            return "lipsync-image", {"image": self.image, "audio": audio}
-        if kind == "video":
-            return "lipsync-video", {"video": self.video, "audio": audio}
-        return "lipsync-image-multi", {"image": self.two, "left_audio": audio, "right_audio": audio}
+            model, inputs = "lipsync-image", {"image": self._picture(variant), "audio": audio}
+        elif kind == "video":
+            model, inputs = "lipsync-video", {"video": self._clip(length, variant), "audio": audio}
+        else:
+            two = self._two or self._once("two.png", media.two_people)
+            model, inputs = "lipsync-image-multi", {"image": two, "left_audio": audio, "right_audio": audio}
+        return RenderRequest(model, inputs, self.folder / "made.mp4", resolution=resolution, seed=1)
+
+    def _picture(self, variant: str) -> Path:
+        if self._image is not None:
+            return self._image
+        return self._once("wide.png", media.wide_portrait) if variant == "wide" else portrait()
+
+    def _clip(self, length: str, variant: str) -> Path:
+        """A video as long as the speech, but for the variant that is not."""
+        if self._video is not None:
+            return self._video
+        if length == "10min":
+            times = round(LENGTHS[length] / LENGTHS["30s"])
+            return self._once(
+                "10min.mp4", lambda path: media.repeated(self._clip("30s", variant), times, path)
+            )
+        seconds = EXTENDED if variant == "extended" else LENGTHS[length]
+        picture = self._picture(variant)
+        return self._once(
+            f"{picture.stem}-{seconds:g}s.mp4",
+            lambda path: media.talking_video(path, seconds=seconds, picture=picture),
+        )
+
+    def _once(self, name: str, make: Callable[[Path], Path]) -> Path:
+        path = self.folder / name
+        return path if path.exists() else make(path)
 
 
-def rows(
-    folder: Path, material: Material, names: list[str], *, quality: bool = True
-) -> Iterator[dict[str, Any]]:
+def rows(material: Material, names: list[str], *, quality: bool = True) -> Iterator[dict[str, Any]]:
     """One row a name such as "image-480p-30s"."""
-    voices: dict[str, Path] = {}
     for name in names:
-        kind, resolution, length = parts(name)
-        if length not in voices:
-            voices[length] = media.speech(folder / f"{length}.wav", LENGTHS[length])
-        model, inputs = material.inputs(kind, voices[length])
-        request = RenderRequest(model, inputs, folder / "made.mp4", resolution=resolution, seed=1)
-        if model not in MODELS:
-            yield {"name": name, "skipped": f"this engine has no {model}"}
-            continue
-        yield row(name, request, ASKED.get((kind, resolution)), quality=quality and length != "10min")
+        kind, resolution, length, _ = parts(name)
+        asked = ASKED.get((kind, resolution))
+        yield row(name, material.request(name), asked, quality=quality and length != "10min")
 
 
 def all_names(*, long: bool, only: str = "") -> list[str]:
-    lengths = [length for length in LENGTHS if long or length != "10min"]
+    lengths = ("3s", "30s", "10min") if long else ("3s", "30s")
     names = [f"{kind}-{size}p-{length}" for length in lengths for kind in KINDS for size in (480, 720)]
-    return [name for name in names if only in name.split("-") or only in name]
+    return [name for name in [*names, *EXTRA] if only in name.split("-") or only in name]
 
 
-def parts(name: str) -> tuple[str, int, str]:
-    """Kind, resolution and length of a row's name."""
-    kind, resolution, length = name.rsplit("-", 2)
-    return kind, int(resolution.rstrip("p")), length
+def parts(name: str) -> tuple[str, int, str, str]:
+    """Kind, resolution, length and variant ("wide", "extended" or none) of a row's name."""
+    found = re.fullmatch(r"(.+)-(\d+)p-([^-]+)-?(.*)", name)
+    if found is None:
+        raise ValueError(f"no row is called {name!r}")
+    return found[1], int(found[2]), found[3], found[4]
 
 
 def row(
@@ -95,10 +131,11 @@ def row(
         "frames": report.frames,
         "video_bytes": stream_bytes(request.output),
     }
-    if asked:
-        names = ("cpu_ms_per_frame", "x_realtime", "rss_mb")
-        first = {"first_frame_s": FIRST_FRAME} if report.seconds <= FIRST_FRAME_SPEECH else {}
-        made["asked"] = {**dict(zip(names, asked, strict=True)), **first}
+    bars = dict(zip(("cpu_ms_per_frame", "x_realtime", "rss_mb"), asked or (), strict=False))
+    if report.seconds <= FIRST_FRAME_SPEECH:
+        bars["first_frame_s"] = FIRST_FRAME
+    if bars:
+        made["asked"] = bars
     if quality:
         made |= likeness(request)
     return made
@@ -133,17 +170,28 @@ def again(made: Path, report: RenderReport) -> float:
 
 def table(rows: list[dict[str, Any]]) -> str:
     """Rows for a person, what is asked in brackets."""
-    head = ("", "CPU ms/frame", "x real time", "floor", "MB", "first s", "kB", "x264 kB", "SSIM", "x264 SSIM")
+    head = (
+        "",
+        "size",
+        "CPU ms/frame",
+        "x real time",
+        "floor",
+        "MB",
+        "first s",
+        "kB",
+        "x264 kB",
+        "SSIM",
+        "x264 SSIM",
+    )
     lines = [_line(*head)]
     for row in rows:
-        if "skipped" in row:
-            lines.append(f"{row['name']:18}  skipped: {row['skipped']}")
-            continue
         sizes = [f"{row[key] // 1000}" if key in row else "" for key in ("video_bytes", "video_bytes_x264")]
         likeness = [f"{row[key]:.4f}" if key in row else "" for key in ("ssim", "ssim_x264")]
         beside = [_beside(row, key) for key in ("cpu_ms_per_frame", "x_realtime")]
         after = [_beside(row, key) for key in ("rss_mb", "first_frame_s")]
-        lines.append(_line(row["name"], *beside, row["floor_x_realtime"], *after, *sizes, *likeness))
+        lines.append(
+            _line(row["name"], row["size"], *beside, row["floor_x_realtime"], *after, *sizes, *likeness)
+        )
     return "\n".join(lines)
 
 
@@ -153,5 +201,5 @@ def _beside(row: dict[str, Any], key: str) -> str:
 
 
 def _line(name: str, *cells: Any) -> str:
-    widths = (13, 12, 7, 11, 12, 8, 8, 8, 10)
-    return f"{name:18}" + "".join(f"{cell!s:>{width}}" for cell, width in zip(cells, widths, strict=True))
+    widths = (10, 13, 12, 7, 11, 12, 8, 8, 8, 10)
+    return f"{name:24}" + "".join(f"{cell!s:>{width}}" for cell, width in zip(cells, widths, strict=True))
