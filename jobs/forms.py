@@ -11,14 +11,13 @@ from django.utils.functional import cached_property
 from django.utils.translation import gettext as _
 
 from accounts.models import Team, User
-from jobs import connections, form_state, inputs, media
+from jobs import connections, form_state, inputs, media, words
 from jobs.catalog.base import FieldSpec, ModelSpec
 from jobs.engine.errors import InputError
 from jobs.form_state import FormState, Invalid, upload_id
 from jobs.models import Upload
 from jobs.problems import FieldProblem
 from jobs.submit import Quote, quote
-from jobs.views import words
 
 FILE_SUFFIX = "_file"
 PREFIX = "formState."

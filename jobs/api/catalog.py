@@ -6,11 +6,10 @@ from django.http import HttpRequest, JsonResponse
 from django.utils.translation import gettext_lazy as _
 from ninja import Router
 
-from jobs import catalog
+from jobs import catalog, words
 from jobs.api import codes, describe, strict
 from jobs.catalog import FieldSpec, ModelSpec
 from jobs.catalog.pricing import CREDITS_A_SECOND, MINIMUM_SECONDS
-from jobs.views import words
 
 router = Router(tags=["Catalog"])
 

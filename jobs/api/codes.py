@@ -7,8 +7,8 @@ from typing import Any
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from jobs import words
 from jobs.api.errors import BY_STATUS
-from jobs.views import words
 
 
 @dataclass(frozen=True)

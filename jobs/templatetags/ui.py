@@ -15,9 +15,9 @@ from django.utils.translation import ngettext
 
 from accounts import access
 from accounts.models import Entry
-from jobs import catalog
+from jobs import catalog, words
 from jobs.models import DeliveryAttempt, Job
-from jobs.views import webhook_words, words
+from jobs.views import webhook_words
 
 register = template.Library()
 

@@ -16,7 +16,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from accounts import access, ledger
 from accounts.ledger import NotEnoughCredits
-from jobs import catalog, media
+from jobs import catalog, media, words
 from jobs.catalog.base import ACCEPTS, ModelSpec
 from jobs.catalog.pricing import MINIMUM_SECONDS
 from jobs.files import serve
@@ -24,7 +24,6 @@ from jobs.forms import GenerateForm
 from jobs.models import Upload
 from jobs.problems import Invalid
 from jobs.submit import submit
-from jobs.views import words
 
 # What an upload's own preview is served as, by its kind and the format that the probe found.
 SUBTYPES = {"wav": "wav", "mp3": "mpeg", "mov": "mp4", "mkv": "webm"}

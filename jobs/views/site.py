@@ -12,12 +12,12 @@ from django.views.decorators.http import require_POST, require_safe
 
 from accounts import access, keys
 from accounts.models import ApiKey
-from jobs import catalog
+from jobs import catalog, words
 from jobs.api import codes, describe, schema, tags
 from jobs.api.site import api
 from jobs.catalog.pricing import CREDITS_A_SECOND, MINIMUM_SECONDS, credits_for
 from jobs.templatetags.ui import THEME_COOKIE, THEMES
-from jobs.views import examples, words
+from jobs.views import examples
 
 EXAMPLE_SECONDS = 10
 SEVEN = 7  # fields of the job document that are the contract; the others stand beside them

@@ -6,9 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from jobs import catalog, submit
+from jobs import catalog, submit, words
 from jobs.api import codes
-from jobs.views import words
 from tests.jobs.test_models import LEAST, build
 
 pytestmark = pytest.mark.django_db

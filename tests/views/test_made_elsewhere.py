@@ -7,9 +7,8 @@ import pytest
 from django.conf import settings
 from django.urls import reverse
 
-from jobs import lifecycle
+from jobs import lifecycle, words
 from jobs.models import Job
-from jobs.views import words
 from tests.jobs.making import SAMPLES, claim, make_job, result
 from tests.jobs.remotely import connect
 

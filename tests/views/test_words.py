@@ -1,7 +1,7 @@
 """Every code that a page can show has words."""
 
+from jobs import words
 from jobs.verbs import VERBS
-from jobs.views import words
 
 
 def test_every_verb_of_the_state_machine_is_said_in_words():
