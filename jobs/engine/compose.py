@@ -1,35 +1,25 @@
 """One frame of a talking portrait from the source picture, a mouth shape and a head's movement."""
 
-from dataclasses import dataclass
-
 import cv2
 import numpy as np
 
 from jobs.engine.arrays import Array
+from jobs.engine.controls import MouthFields, mouth_fields
 from jobs.engine.eyes import blink, find_eyes
 from jobs.engine.head import head_fields, head_region
 from jobs.engine.interior import make_interior
 from jobs.engine.landmarks import Face
 from jobs.engine.lipwork import MouthPainter
 from jobs.engine.motion import Performance
-from jobs.engine.mouth import KINDS, MouthFields, MouthFrame, find_lips, mouth_fields
+from jobs.engine.mouth import KINDS, MouthFrame, Style, amounts, find_lips
 from jobs.engine.picture import Planes, to_planes
 from jobs.engine.territory import Territory
 from jobs.engine.texture import Places, Texture
 from jobs.engine.visemes import MouthTrack
 from jobs.engine.warp import Box, Grid, invert
 
-WIDEST = 0.15  # gap between the lips at opening 1, in eye distances
 OVERLAP = 0.009  # eye distances that each lip goes beyond the other's edge to shut a mouth that was open
 PRESSED = 0.4  # of the lips' press, where they rest over teeth
-
-
-@dataclass(frozen=True)
-class Style:
-    """How large movements are against the usual. smile : added to every shape, in eye distances."""
-
-    mouth: float = 1.0
-    smile: float = 0.0
 
 
 class Portrait:
@@ -53,10 +43,6 @@ class Portrait:
         shape = self.source.shape
         self._style = style
         self._frame = MouthFrame.of(face)
-        # A broad smile gives way to speech, and has further to go to round its lips.
-        breadth = self._frame.half / self._frame.unit
-        self._narrow = float(np.clip(0.75 * (breadth - 0.18), 0.045, 0.11))
-        self._relaxed = float(np.clip(0.7 * (breadth - 0.275), 0.0, 0.04))
         self._lips = find_lips(face, self._frame, self.source.y)
         self._grid = Grid.over(*head_region(face), shape)
         self._head = head_fields(face, self._grid, shape)
@@ -82,12 +68,10 @@ class Portrait:
     def draw(self, track: MouthTrack, performance: Performance, k: int) -> Planes:
         """Frame k. The planes returned are used again for the next frame."""
         head = (performance.head[k] @ self._head.reshape(5, -1)).reshape(self._head.shape[1:])
-        amounts = self._amounts(track, k)
-        back = self._look_back(amounts, head)
+        moved = self._amounts(track, k)
+        back = self._look_back(moved, head)
         self._draw_region(head, *back)
-        self._mouth.paint(
-            self._target, self._texture, self._interior, (*back, head), self._jaw_shift(amounts)
-        )
+        self._mouth.paint(self._target, self._texture, self._interior, (*back, head), self._jaw_shift(moved))
         if performance.blink[k] > 0:
             for eye in self._eyes:
                 blink(eye, float(performance.blink[k]), self._head_at(head, eye.box), self._target)
@@ -109,35 +93,20 @@ class Portrait:
         self._fields = MouthFields(self._fields.upper * share, self._fields.lower * share)
 
     def _amounts(self, track: MouthTrack, k: int) -> Array:
-        """Pixels of each kind of motion."""
-        unit, style = self._frame.unit, self._style
-        opening = float(track.opening[k])
-        gap = opening * WIDEST * unit * style.mouth
-        parted = min(1.0, opening / 0.06)  # the upper lip rises only off a mouth that is not shut
-        # Lips drawn over a smile's teeth meet a little beyond the landmarks and are lightly pressed, or a line of
-        # teeth stays.
-        shut = max(0.0, 1 - opening / 0.15) if self._lips.open else 0.0
-        overlap = OVERLAP * unit * shut
-        press = max(float(track.press[k]), PRESSED * shut)
-        width = float(track.width[k])
-        values = {
-            "close": 1.0,
-            "jaw": 0.62 * gap,
-            "lower": 0.18 * gap - overlap - 0.010 * unit * float(track.tuck[k]) * parted,
-            "upper": 0.20 * gap
-            - overlap
-            + (0.009 * float(track.upper[k]) + 0.010 * float(track.tuck[k])) * unit * parted,
-            "width": (0.030 if width > 0 else self._narrow) * width * unit,
-            "pout": (0.022 * float(track.rounding[k]) - 0.012 * press) * unit,
-            "roll": 0.014 * float(track.tuck[k]) * unit,
-            "smile": (style.smile - self._relaxed) * unit,
-        }
-        return np.array([values[kind] for kind in KINDS], np.float32)
+        """Pixels of each kind of motion.
 
-    def _look_back(self, amounts: Array, head: Array) -> tuple[Array, Array]:
+        Lips drawn over a smile's teeth meet a little beyond the landmarks and are lightly pressed, or a line of teeth
+        stays.
+        """
+        shut = max(0.0, 1 - float(track.opening[k]) / 0.15) if self._lips.open else 0.0
+        overlap = OVERLAP * self._frame.unit * shut
+        found = amounts(track, k, self._frame, self._style, close=1.0, overlap=overlap, press=PRESSED * shut)
+        return found.astype(np.float32)
+
+    def _look_back(self, moved: Array, head: Array) -> tuple[Array, Array]:
         """Displacements on the nodes to look back by, above and below the seam, head movement included."""
         grid = self._grid
-        forward = self._fields.at(amounts)
+        forward = self._fields.at(moved)
         self._guess = tuple(
             invert(grid, field, guess) for field, guess in zip(forward, self._guess, strict=True)
         )  # type: ignore[assignment]
@@ -154,9 +123,9 @@ class Portrait:
         chroma = self._texture.chroma(self._region.chroma(back))
         self._target.u[box.half.slices], self._target.v[box.half.slices] = chroma[..., 0], chroma[..., 1]
 
-    def _jaw_shift(self, amounts: Array) -> Array:
+    def _jaw_shift(self, moved: Array) -> Array:
         """How far the lower teeth have moved, pixels."""
-        by_kind = dict(zip(KINDS, amounts, strict=True))
+        by_kind = dict(zip(KINDS, moved, strict=True))
         return np.asarray((by_kind["jaw"] + 0.6 * by_kind["lower"]) * self._frame.drop, np.float32)
 
     def _head_at(self, head: Array, box: Box) -> Array:

@@ -11,12 +11,12 @@ import numpy as np
 
 from jobs.engine import landmarks as lm
 from jobs.engine.arrays import Array, smoothstep
-from jobs.engine.compose import WIDEST, Style
+from jobs.engine.controls import Controls
 from jobs.engine.inside import Inside
 from jobs.engine.landmarks import Face
-from jobs.engine.mouth import KINDS, Controls, Lips, MouthFrame, outlined
+from jobs.engine.mouth import KINDS, Lips, MouthFrame, Style, amounts, outlined
 from jobs.engine.picture import Planes
-from jobs.engine.speaker import OPENED, Speaker
+from jobs.engine.speaker import Speaker
 from jobs.engine.steady import Steady
 from jobs.engine.visemes import MouthTrack
 from jobs.engine.warp import Box, Grid, fine, fine_part, spread, window
@@ -47,37 +47,16 @@ class Dubber:
             self._inside = speaker, Inside(speaker, steady, planes)
         inside = self._inside[1]
         inside.learn(planes, steady, hidden=track.opening[k] < HIDDEN)
-        amounts = _amounts(track, k, speaker.frame, self._style)
-        layers, mouth = _moved(steady, amounts)
+        wanted = amounts(track, k, speaker.frame, self._style)
+        layers, mouth = _moved(steady, wanted)
         frame = MouthFrame.of(mouth)
         picture = _Picture(planes, frame, outlined(mouth, frame), layers, _parted(steady.points, frame))
-        jaw = float(amounts[KINDS.index("jaw")] + 0.6 * amounts[KINDS.index("lower")])
+        jaw = float(wanted[KINDS.index("jaw")] + 0.6 * wanted[KINDS.index("lower")])
         picture.paint(inside, steady, jaw)
         picture.put(planes, steady.weight, self._mask)
 
 
-def _amounts(track: MouthTrack, k: int, frame: MouthFrame, style: Style) -> Array:
-    """Pixels of each kind of motion, in the face's axes."""
-    unit, breadth = frame.unit, frame.half / frame.unit
-    opening = float(track.opening[k])
-    gap = opening * WIDEST * unit * style.mouth
-    parted = min(1.0, opening / 0.06)  # the upper lip rises only off a mouth that is not shut
-    width, tuck = float(track.width[k]), float(track.tuck[k])
-    narrow = float(np.clip(0.75 * (breadth - 0.18), 0.045, 0.11))
-    values = {
-        "close": 0.0,
-        "jaw": OPENED["jaw"] * gap,
-        "lower": OPENED["lower"] * gap - 0.010 * unit * tuck * parted,
-        "upper": OPENED["upper"] * gap + (0.009 * float(track.upper[k]) + 0.010 * tuck) * unit * parted,
-        "width": (0.030 if width > 0 else narrow) * width * unit,
-        "pout": (0.022 * float(track.rounding[k]) - 0.012 * float(track.press[k])) * unit,
-        "roll": 0.014 * tuck * unit,
-        "smile": (style.smile - float(np.clip(0.7 * (breadth - 0.275), 0.0, 0.04))) * unit,
-    }
-    return np.array([values[kind] for kind in KINDS])
-
-
-def _moved(steady: Steady, amounts: Array) -> tuple[list[tuple[Array, Array]], Face]:
+def _moved(steady: Steady, wanted: Array) -> tuple[list[tuple[Array, Array]], Face]:
     """For each layer where its points shall lie and from where they come, (n, 2) pixels each; and the mouth as it
     shall be."""
     speaker, pose = steady.speaker, steady.pose
@@ -90,7 +69,7 @@ def _moved(steady: Steady, amounts: Array) -> tuple[list[tuple[Array, Array]], F
     layers = []
     for controls in speaker.layers:
         moves = away[controls.index] * _share(controls)
-        moves[:, :2] += steady.weight * np.tensordot(controls.values, amounts, axes=(1, 0))
+        moves[:, :2] += steady.weight * np.tensordot(controls.values, wanted, axes=(1, 0))
         beyond = pose.scale * controls.beyond @ pose.turn[:2, :2].T
         shift = pose.scale * moves @ pose.turn[:2].T
         at = steady.points[controls.index, :2] + shift + beyond

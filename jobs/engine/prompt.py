@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass, field
 
-from jobs.engine.compose import Style
+from jobs.engine.mouth import Style
 
 
 @dataclass(frozen=True)

@@ -11,13 +11,12 @@ import numpy as np
 
 from jobs.engine import landmarks as lm
 from jobs.engine.arrays import Array, smoothstep
+from jobs.engine.controls import mouth_controls
 from jobs.engine.landmarks import Face
-from jobs.engine.mouth import KINDS, MouthFrame, mouth_controls, outlined
+from jobs.engine.mouth import KINDS, OPENED, MouthFrame, outlined
 
 # What speech does not move: nose, eyes' corners, forehead, temples.
 RIGID = (1, 2, 4, 5, 6, 168, 195, 197, 98, 327, 33, 133, 263, 362, 127, 356, 162, 389, 10, 109, 338, 67, 297)
-# How a gap between the lips comes about: the share of each kind of motion.
-OPENED = {"jaw": 0.62, "lower": 0.18, "upper": 0.20}
 
 
 @dataclass(frozen=True)

@@ -5,13 +5,13 @@ from collections.abc import Callable, Iterable, Iterator
 from jobs.engine.ahead import ahead
 from jobs.engine.arrays import Array
 from jobs.engine.clip import Clip
-from jobs.engine.compose import Style
 from jobs.engine.contract import RenderReport
 from jobs.engine.dub import Dubber
 from jobs.engine.errors import InputError
 from jobs.engine.follow import Follower, Seen
 from jobs.engine.landmarks import LandmarkSource
 from jobs.engine.memory import give_back
+from jobs.engine.mouth import Style
 from jobs.engine.picture import Planes
 from jobs.engine.speaker import turned
 from jobs.engine.steady import Steadier

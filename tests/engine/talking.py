@@ -8,9 +8,10 @@ import av
 import cv2
 import numpy as np
 
-from jobs.engine.compose import Portrait, Style
+from jobs.engine.compose import Portrait
 from jobs.engine.landmarks import MediapipeLandmarks
 from jobs.engine.motion import Performance
+from jobs.engine.mouth import Style
 from jobs.engine.sources import read_picture
 from jobs.engine.texture import to_rgb
 from jobs.engine.visemes import MouthTrack

@@ -4,10 +4,11 @@ import cv2
 import numpy as np
 import pytest
 
-from jobs.engine.compose import Portrait, Style
+from jobs.engine.compose import Portrait
 from jobs.engine.landmarks import LIP_LOWER_INNER, LIP_UPPER_INNER, Face, MediapipeLandmarks
 from jobs.engine.metrics import face_aperture
 from jobs.engine.motion import Performance
+from jobs.engine.mouth import Style
 from jobs.engine.picture import Planes, resized, to_planes
 from jobs.engine.sources import read_picture
 from jobs.engine.visemes import MouthTrack

@@ -6,11 +6,11 @@ import cv2
 import numpy as np
 import pytest
 
-from jobs.engine.compose import Style
 from jobs.engine.errors import InputError
 from jobs.engine.follow import Follower
 from jobs.engine.landmarks import JAW, LIPS, MediapipeLandmarks
 from jobs.engine.metrics import face_aperture
+from jobs.engine.mouth import Style
 from jobs.engine.picture import Planes, to_planes
 from jobs.engine.speaker import Pose
 from jobs.engine.texture import to_rgb

@@ -10,9 +10,10 @@ from PIL import Image, ImageOps
 
 from jobs.engine import InputError, RenderReport, RenderRequest, metrics
 from jobs.engine.audio import Phone
-from jobs.engine.compose import Portrait, Style
+from jobs.engine.compose import Portrait
 from jobs.engine.landmarks import Face, MediapipeLandmarks
 from jobs.engine.motion import Performance
+from jobs.engine.mouth import Style
 from jobs.engine.pair import Pair
 from jobs.engine.rendering import render
 from jobs.engine.territory import divided
