@@ -101,10 +101,13 @@ def _in_hand(line: int) -> QuerySet[Job]:
 
 def turn_of(job: Job) -> Expression:
     """The turn of a new job in its line, for the INSERT that saves it. In the transaction that has reserved its
-    credits: two submits of one team meet at its purse, and take different turns."""
+    credits: two submits of one team meet at its purse, and take different turns.
+
+    What is only being fetched says nothing of the turn that is being made: fetching runs far ahead of it.
+    """
     queued, in_hand = Job.objects.filter(line=job.line, state=State.QUEUED), _in_hand(job.line)
     own = {"team": job.team_id}
-    now = Coalesce(_turn(in_hand, "-turn"), _turn(queued, "turn"), 0)
+    now = Coalesce(_turn(in_hand.filter(ready=True), "-turn"), _turn(queued, "turn"), 0)
     after_own = (Coalesce(_turn(jobs.filter(**own), "-turn") + 1, 0) for jobs in (queued, in_hand))
     return Greatest(now, *after_own)
 

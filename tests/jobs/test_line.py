@@ -77,6 +77,23 @@ def test_a_late_team_does_not_overtake_for_longer_than_it_was_late(owner, strang
     assert not any(first and second for first, second in pairwise(order))
 
 
+def test_files_fetched_far_ahead_put_a_new_team_behind_none_of_them(owner, stranger):
+    """More lie fetched before the fetcher's job than a claim looks at."""
+    fetched = 2 * line.LOOKED_AT + 50
+    jobs = stand(owner.team, fetched + 50)
+    of_owner = Job.objects.filter(team=owner.team)
+    of_owner.filter(turn__gte=fetched).update(ready=False)
+    for _made in range(3):
+        finish(lifecycle.claim_next())
+    begun = lifecycle.claim_next()
+    assert begun.job_id == jobs[3].pk
+    assert lifecycle.claim_to_fetch().job_id == jobs[fetched].pk
+    late = make_job(stranger, **SAMPLES)
+    assert (Job.objects.get(pk=late.pk).turn, line.queue_position(Job.objects.get(pk=late.pk))) == (3, 1)
+    finish(begun)
+    assert lifecycle.claim_next().job_id == late.pk
+
+
 def test_the_team_with_the_fewest_in_hand_is_next(owner, stranger):
     stand(owner.team, 50)
     stand(stranger.team, 50, turn=30)  # it has had its turns: long jobs, of which one is under way
