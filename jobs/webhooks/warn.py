@@ -1,8 +1,9 @@
 """Mail to a team whose receiver keeps failing: once when it does, and again each day while it goes on."""
 
+import contextlib
 import logging
 from datetime import timedelta
-from smtplib import SMTPException
+from smtplib import SMTPException, SMTPRecipientsRefused
 
 from django.conf import settings
 from django.core.mail import EmailMessage, get_connection
@@ -39,17 +40,56 @@ def warn_teams() -> int:
         if not same.filter(warned_at=receiver.warned_at).update(warned_at=now):
             continue
         try:
-            _mail(receiver)
+            written = _mail(receiver)
         except (OSError, SMTPException):
-            log.exception("The mail about receiver %s could not be sent", receiver.pk)
+            log.exception("There is no mail server to write about receiver %s", receiver.pk)
             same.filter(warned_at=now).update(warned_at=receiver.warned_at)
             break
-        count += 1
+        if written:
+            count += 1
+        else:
+            same.filter(warned_at=now).update(warned_at=receiver.warned_at)
     return count
 
 
-def _mail(receiver: Receiver) -> None:
-    """One message to each of the team's owners and administrators."""
+def _mail(receiver: Receiver) -> bool:
+    """One message to each of the team's owners and administrators; False when not one could be settled.
+
+    Raises when there is no connection for any of them. A person is not written to again for another's mailbox.
+    """
+    mails = _mails(receiver)
+    settled = not mails
+    for mail in mails:
+        try:
+            settled |= _send(mail)
+        except (OSError, SMTPException):
+            if not settled:
+                raise
+            log.exception("The mail server went away before the mail to %s", mail.to[0])
+    return settled
+
+
+def _send(mail: EmailMessage) -> bool:
+    """Whether it was accepted, or refused for its recipient, whom the same again would not reach either.
+
+    Raises what keeps a connection from being opened.
+    """
+    connection = get_connection()
+    connection.open()
+    try:
+        connection.send_messages([mail])
+    except SMTPRecipientsRefused:
+        log.exception("The mail server refuses %s", mail.to[0])
+    except (OSError, SMTPException):
+        log.exception("The mail to %s could not be sent", mail.to[0])
+        return False
+    finally:
+        with contextlib.suppress(OSError, SMTPException):  # the message is with the server, or is not
+            connection.close()
+    return True
+
+
+def _mails(receiver: Receiver) -> list[EmailMessage]:
     people = Membership.objects.filter(
         team=receiver.team, role__in=(Role.OWNER, Role.ADMIN), user__is_active=True
     )
@@ -63,9 +103,7 @@ def _mail(receiver: Receiver) -> None:
         }
         subject = _("Webhooks to %(host)s keep failing") % {"host": receiver.host}
         text = render_to_string("jobs/webhooks/failing_mail.txt", context)
-    mails = [
+    return [
         EmailMessage(subject=subject, body=text, to=[address])
         for address in people.order_by("pk").values_list("user__email", flat=True)
     ]
-    if mails:
-        get_connection().send_messages(mails)

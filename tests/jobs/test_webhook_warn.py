@@ -13,6 +13,7 @@ from jobs.models import Receiver, WebhookDelivery
 from jobs.webhooks import deliver, warn
 from jobs.webhooks.answers import Attempted
 from tests.conftest import character
+from tests.jobs.mailing import mail_server
 from tests.jobs.receiving import ended
 
 HOOK = "https://hooks.example.com/x"
@@ -107,3 +108,38 @@ def test_of_two_workers_one_writes(owner, receiver):
     for worker in workers:
         worker.join()
     assert len(mail.outbox) == 1
+
+
+@pytest.mark.django_db
+def test_a_refused_mailbox_neither_repeats_the_others_mails_nor_silences_a_team(
+    owner, stranger, receiver, settings
+):
+    for number in range(2):
+        character(f"admin{number}@example.com", team=owner.team, role=Role.ADMIN)
+    ended(stranger, HOOK)
+    Receiver.objects.update(failures=3, failing_since=timezone.now() - timedelta(hours=1))
+    with mail_server(settings, refused={"admin0@example.com"}) as server:
+        assert [warn.warn_teams() for _minute in range(3)] == [2, 0, 0]
+    assert sorted(server.accepted) == ["admin1@example.com", "owner@example.com", "stranger@example.com"]
+    assert server.asked.count("admin0@example.com") == 1
+
+
+@pytest.mark.django_db
+def test_a_team_of_one_refused_mailbox_is_not_asked_for_each_minute(owner, receiver, settings):
+    with mail_server(settings, refused={"owner@example.com"}) as server:
+        assert [warn.warn_teams() for _minute in range(3)] == [1, 0, 0]
+    assert server.asked == ["owner@example.com"]
+
+
+@pytest.mark.django_db
+def test_a_mail_that_was_put_off_is_sent_later_and_keeps_no_other_waiting(
+    owner, stranger, receiver, settings
+):
+    ended(stranger, HOOK)
+    Receiver.objects.update(failures=3, failing_since=timezone.now() - timedelta(hours=1))
+    with mail_server(settings, refuse_content=True) as server:
+        assert warn.warn_teams() == 0
+        assert sorted(server.asked) == ["owner@example.com", "stranger@example.com"]
+        server.refuse_content = False
+        assert warn.warn_teams() == 2
+        assert sorted(server.accepted) == ["owner@example.com", "stranger@example.com"]
