@@ -53,14 +53,57 @@ class Tag:
     metadata: dict[str, Any] = field(default_factory=dict)
 
 
-def estimate(*, team: Team, actor: Actor, form_state: FormState, seconds: Mapping[str, float]) -> Quote:
-    """What a submit of this would cost now, with nothing written.
+@dataclass(frozen=True)
+class Prepared:
+    """A request that nothing is wrong with, not saved yet, and what it would cost now."""
+
+    job: Job
+    price: Quote
+
+
+def prepare(
+    *,
+    team: Team,
+    actor: Actor,
+    form_state: FormState,
+    webhook: str = "",
+    provider: str = "",
+    tag: Tag | None = None,
+    seconds: Mapping[str, float] | None = None,
+) -> Prepared:
+    """Everything that a request is refused for but its credits, with nothing written: for submits and estimates.
 
     `seconds` are lengths that the caller knows, by field; those of files that lie here are known better. Raises
-    what submit() would for the same request: Invalid and PermissionDenied.
+    Invalid and PermissionDenied.
     """
     access.require(actor, "jobs.submit", team)
-    return _price(form_state, inputs.own_inputs(team, form_state), seconds)
+    job = _new_job(team, actor, form_state, tag or Tag())
+    own = inputs.own_inputs(team, form_state)
+    price = _price(form_state, own, seconds or {})
+    job.webhook = queue.check_url(webhook, field="webhook") if webhook else queue.default_url(team, actor)
+    job.form_state = form_state.to_json(label=inputs.label(form_state, own))
+    if job.is_test:
+        price = replace(price, credits=0)
+        _make_test(job, form_state, provider)
+    else:
+        _make_live(job, form_state, provider, price, own)
+    return Prepared(job, price)
+
+
+def estimate(
+    *,
+    team: Team,
+    actor: Actor,
+    form_state: FormState,
+    seconds: Mapping[str, float],
+    webhook: str = "",
+    provider: str = "",
+) -> Quote:
+    """What a submit of this would cost now, with nothing written; 0 for a test. Refused where a submit would be."""
+    prepared = prepare(
+        team=team, actor=actor, form_state=form_state, webhook=webhook, provider=provider, seconds=seconds
+    )
+    return prepared.price
 
 
 def _price(form_state: FormState, own: Mapping[str, inputs.OwnFile], seconds: Mapping[str, float]) -> Quote:
@@ -87,24 +130,19 @@ def submit(
     PermissionDenied.
     """
     access.require(actor, "jobs.submit", team)
-    job = _new_job(team, actor, form_state, tag or Tag())
-    if name and job.is_test:
+    if name and isinstance(actor, ApiKey) and actor.is_test:
         name = replace(name, scope=f"test {name.scope}")  # a live job is no answer to a test
     if name and (earlier := idempotency.find(name, team=team)):
         return earlier  # whatever has changed here since
-    own = inputs.own_inputs(team, form_state)
-    price = _price(form_state, own, {})
-    job.webhook = queue.check_url(webhook, field="webhook") if webhook else queue.default_url(team, actor)
-    job.form_state = form_state.to_json(label=inputs.label(form_state, own))
-    if job.is_test:
-        _make_test(job, form_state, provider)
-    else:
-        _make_live(job, form_state, provider, price, own)
+    prepared = prepare(
+        team=team, actor=actor, form_state=form_state, webhook=webhook, provider=provider, tag=tag
+    )
+    job = prepared.job
     with transaction.atomic():
         if name and (earlier := idempotency.claim(name, team=team, job=job)):
             return earlier
         if not job.is_test:
-            _reserve(job, price)
+            _reserve(job, prepared.price)
         lifecycle.begin(job)
     if job.is_test:
         trials.hold_answer(job)

@@ -7,8 +7,11 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from accounts import ledger
+from accounts import keys, ledger
+from jobs import catalog, form_state
+from jobs import submit as service
 from jobs.models import Job, JobEvent, Outbox, WebhookSettings
+from jobs.problems import Invalid
 
 pytestmark = pytest.mark.django_db
 
@@ -265,3 +268,34 @@ def test_wrong_methods_answer_as_json(client, owner):
 def test_unknown_paths_answer_as_json(client):
     response = client.get("/api/v1/nothing")
     assert (response.status_code, response.json()["code"]) == (404, "not_found")
+
+
+def prepared(character, actor=None, **request):
+    state = form_state.build(catalog.get("lipsync-image"), {**STATE, **request.pop("values", {})})
+    return service.prepare(team=character.team, actor=actor or character.key, form_state=state, **request)
+
+
+@pytest.mark.parametrize(
+    ("request_", "field"),
+    [
+        ({"webhook": "http://10.0.0.1/"}, "webhook"),
+        ({"provider": "nobody"}, "provider"),
+        ({"values": {"image": f"upload:{uuid.uuid4()}"}}, "formState.image"),
+        ({"seconds": {"audio": 86_400.0}}, "formState.audio"),
+    ],
+)
+def test_preparing_refuses_what_a_submit_would(owner, request_, field):
+    with pytest.raises(Invalid) as refused:
+        prepared(owner, **request_)
+    assert [problem.field for problem in refused.value.fields] == [field]
+
+
+def test_preparing_writes_nothing_and_prices_a_test_as_free(owner):
+    key, _secret = keys.issue(team=owner.team, created_by=owner.user, is_test=True)
+    assert prepared(owner, seconds={"audio": 7.0}).price.credits == 14
+    free = prepared(owner, key, seconds={"audio": 7.0})
+    assert (free.price.credits, free.price.seconds, free.job.reserved) == (0, 7, 0)
+    with pytest.raises(Invalid, match=r"formState\.prompt"):
+        prepared(owner, key, values={"prompt": "test:fial"})
+    assert not Job.objects.exists()
+    assert ledger.balances(owner.team).api.available == 1000
