@@ -2,6 +2,8 @@ import json
 import subprocess
 import sys
 import time
+from collections.abc import Callable
+from pathlib import Path
 
 import av
 import cv2
@@ -14,7 +16,16 @@ from jobs.engine.bench import judge, labels, measured, media, speed
 from jobs.engine.bench.command import main
 from jobs.engine.bench.identity import outside
 from jobs.engine.bench.likeness import likeness
-from jobs.engine.bench.sync import Spoken, heard, until_enough_pauses, with_pauses
+from jobs.engine.bench.sync import (
+    ASKED,
+    Clip,
+    Spoken,
+    heard,
+    judged,
+    pooled,
+    until_enough_pauses,
+    with_pauses,
+)
 from jobs.engine.landmarks import MediapipeLandmarks
 from jobs.engine.sources import read_picture
 from jobs.engine.timeline import read_timeline
@@ -82,13 +93,97 @@ def test_engine_prints_a_row_with_its_floor_and_what_is_asked(capsys, name):
 @pytest.mark.slow
 def test_judge_runs_its_own_set_and_says_what_it_skips(capsys, tmp_path):
     main(["judge", "--media", str(tmp_path / "nowhere"), "--face", str(portrait())])
-    own, skipped, identity = rows(capsys)
+    printed = capsys.readouterr().out
+    own, skipped, identity = (json.loads(line) for line in printed.splitlines()[:3])
     assert own["clips"] == len(media.SENTENCES)
     assert own["r"] > own["controls"]["wrong_audio_r"] + 0.2
     assert own["controls"]["shift_of_5_found_at"] == 5
+    assert "asked" not in own  # synthetic speech is only reported
     assert "LIPSYNC_MEDIA" in skipped["skipped"]
-    assert identity["kept"]
+    assert identity["met"] == {"psnr_lost": True, "ssim_lost": True}
     assert identity["ssim"] > 0.97
+    assert printed.endswith("\nAll that is asked is met.\n")
+
+
+def said(seed: int, *, seconds: float = 30.0) -> list[Phone]:
+    """Made-up labels: phones of 80 to 160 ms, and every few seconds a pause of 0.7 s."""
+    rng = np.random.default_rng(seed)
+    phones, at = [], 0.0
+    while at < seconds:
+        silent = rng.random() < 0.04
+        length = 0.7 if silent else rng.uniform(0.08, 0.16)
+        name = "SIL" if silent else str(rng.choice(["M", "AA", "EH", "AO", "OW", "AE"]))
+        phones.append(Phone(name, at, at + length))
+        at += length
+    return phones
+
+
+def clips(motion: Callable[[np.ndarray, int], np.ndarray], *, seconds: float = 30.0) -> list[Clip]:
+    """Three recordings by one face, whose mouth is made of what it should do and the recording's number."""
+    made = []
+    for k in range(3):
+        spoken = Spoken(str(k), Path(f"{k}.wav"), said(k, seconds=seconds))
+        wanted = metrics.truth(spoken.phones, round(seconds * 25), 25.0)
+        made.append(Clip("somebody", spoken, 0.1 * motion(wanted, k), 25.0))
+    return made
+
+
+def test_mouth_that_says_what_is_said_meets_all_that_is_asked():
+    row = judged(pooled("good", clips(lambda wanted, k: np.maximum(wanted - 0.2, 0))), ASKED)
+    assert row["asked"] == {
+        "r": 0.75,
+        "lag": 1,
+        "r_above_wrong_audio": 0.5,
+        "j": 0.45,
+        "false_openings_share": 0.05,
+        "range": 0.04,
+        "shift_of_5_found_at": 5,
+    }
+    assert all(row["met"].values())
+    assert (row["j_judged"], row["openings_judged"]) == (True, True)
+    assert judge.unmet([row]) == "All that is asked is met."
+
+
+@pytest.mark.parametrize(
+    ("motion", "failing"),
+    [
+        (lambda wanted, k: np.zeros_like(wanted), {"r", "r_above_wrong_audio", "j", "range"}),
+        (lambda wanted, k: np.roll(wanted, 3), {"lag"}),
+        (lambda wanted, k: 0.3 * wanted, {"range"}),
+        (
+            lambda wanted, k: metrics.truth(said(k + 1), wanted.size, 25.0),
+            {"r", "r_above_wrong_audio", "j", "false_openings_share"},
+        ),
+        (
+            lambda wanted, k: 0.5 + 0.5 * np.sin(np.arange(wanted.size)),
+            {"r", "r_above_wrong_audio", "j", "false_openings_share"},
+        ),
+    ],
+    ids=["frozen", "late", "small", "other speech", "flapping"],
+)
+def test_mouth_that_does_not_fails(motion, failing):
+    row = judged(pooled("bad", clips(motion)), ASKED)
+    unmet = {name for name, met in row["met"].items() if not met}
+    assert failing <= unmet
+    for name in failing:
+        assert f"not met: bad: {name} is " in judge.unmet([row])
+
+
+def test_few_closures_and_pauses_are_reported_and_not_judged():
+    row = judged(pooled("short", clips(lambda wanted, k: wanted, seconds=4.0)), ASKED)
+    assert 0 < row["closures"] < 60
+    assert 0 < row["pause_frames"] < 100
+    assert (row["j_judged"], row["openings_judged"]) == (False, False)
+    assert not {"j", "false_openings_share"} & {*row["asked"], *row["met"]}
+
+
+def test_only_recording_has_the_other_language_as_its_wrong_audio():
+    first, second, _ = clips(lambda wanted, k: wanted)
+    alone = pooled("alone", [first])["controls"]
+    assert (alone["wrong_audio_r"], alone["wrong_audio"]) == (None, "no other recording")
+    beside = pooled("beside", [first], [first, second])["controls"]
+    assert beside["wrong_audio_r"] == pytest.approx(first.misheard(second).r, abs=0.001)
+    assert "wrong_audio" not in beside
 
 
 def test_names_are_every_kind_size_and_length_and_can_be_chosen():

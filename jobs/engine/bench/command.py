@@ -93,8 +93,11 @@ def _judge(options: argparse.Namespace) -> None:
         options.resolution,
         options.verbose,
     )
+    rows = []
     for row in judge.judge(choice):
+        rows.append(row)
         _say(row)
+    sys.stdout.write("\n" + judge.unmet(rows) + "\n")
 
 
 def _sync(options: argparse.Namespace) -> None:
@@ -102,7 +105,7 @@ def _sync(options: argparse.Namespace) -> None:
     pairs = zip(options.pairs[::2], options.pairs[1::2], strict=True)
     clips = []
     for audio, labels in pairs:
-        clips.append(Clip(face, Spoken(audio.stem, audio, read_labels(labels))))
+        clips.append(Clip.made(face, Spoken(audio.stem, audio, read_labels(labels))))
         _say(clips[-1].row())
     _say(pooled("pooled", clips))
 

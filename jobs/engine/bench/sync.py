@@ -18,6 +18,16 @@ FEWEST_PAUSE_FRAMES = 100
 PAUSE = 0.6  # seconds that a silence between words is lengthened by
 VIDEOS = {".mp4", ".mov", ".webm", ".mkv"}
 FAILING = ("reversed", "frozen", "flapping")
+# What is asked of pooled figures of labelled speech.
+ASKED: dict[str, tuple[str, float]] = {
+    "r": (">=", 0.75),
+    "lag": ("<=", 1),  # frames, either way
+    "r_above_wrong_audio": (">=", 0.5),
+    "j": (">=", 0.45),
+    "false_openings_share": ("<=", 0.05),
+    "range": (">=", 0.04),  # eye distances
+    "shift_of_5_found_at": ("==", 5),
+}
 
 
 @dataclass(frozen=True)
@@ -46,14 +56,14 @@ class Face:
 
 
 class Clip:
-    """One recording said by one face, and what a landmark detector sees of its mouth."""
+    """One recording said by one face, and what a landmark detector sees of its mouth.
 
-    def __init__(self, face: Face, spoken: Spoken) -> None:
-        with tempfile.TemporaryDirectory() as folder:
-            output = Path(folder) / "made.mp4"
-            self.fps = make(face, spoken.audio, output).fps
-            self.opening = metrics.aperture(metrics.pictures(output))
-        self.name, self.audio = f"{face.path.stem}/{spoken.name}", spoken.audio
+    face : its name; opening : (frames,) aperture, eye distances; fps : of them.
+    """
+
+    def __init__(self, face: str, spoken: Spoken, opening: Array, fps: float) -> None:
+        self.face, self.name, self.audio = face, f"{face}/{spoken.name}", spoken.audio
+        self.opening, self.fps = opening, fps
         if spoken.phones is None:
             level = _level(spoken.audio)
             self.phones = metrics.quiet_spells(level)
@@ -63,17 +73,28 @@ class Clip:
             self.phones = phones = spoken.phones
             self.wanted = lambda size, fps: metrics.truth(phones, size, fps)
             self.labelled = True
-        self.sync = metrics.sync(self.opening, self.wanted(self.opening.size, self.fps))
+        self.sync = self.scored(opening)
         self.closures = self.shut(self.opening)
         self.openings = metrics.false_openings(self.opening, self.phones, self.fps)
         self.controls = metrics.controls(self.opening, self.fps)
+
+    @classmethod
+    def made(cls, face: Face, spoken: Spoken) -> "Clip":
+        with tempfile.TemporaryDirectory() as folder:
+            output = Path(folder) / "made.mp4"
+            fps = make(face, spoken.audio, output).fps
+            return cls(face.path.stem, spoken, metrics.aperture(metrics.pictures(output)), fps)
 
     def shut(self, motion: Array) -> metrics.Closures:
         return metrics.closures(motion, self.phones, self.fps) if self.labelled else metrics.Closures((), 0.0)
 
     def scored(self, motion: Array) -> metrics.Sync:
-        """Another motion scored on this clip's speech."""
+        """A motion of at most this clip's length, at its rate, scored on its speech."""
         return metrics.sync(motion, self.wanted(motion.size, self.fps))
+
+    def misheard(self, other: "Clip") -> metrics.Sync:
+        """Another recording's mouth scored on this clip's speech, as long as both last."""
+        return self.scored(other.opening[: self.opening.size])
 
     def row(self) -> dict[str, Any]:
         row = {"name": self.name, "r": round(self.sync.r, 3), "lag": self.sync.lag}
@@ -97,19 +118,44 @@ def heard(audio: Path) -> Speech:
     return read_speech(audio, max_seconds=3600, is_canceled=lambda: False)
 
 
-def pooled(name: str, clips: list[Clip]) -> dict[str, Any]:
-    """One row over clips, with 95 % bootstrap intervals by clip and the controls."""
+def pooled(name: str, clips: list[Clip], others: list[Clip] | None = None) -> dict[str, Any]:
+    """One row over clips, with 95 % bootstrap intervals by clip and the controls. others : clips whose mouths are
+    the wrong ones, where they are not among these."""
     row: dict[str, Any] = {"name": name, "clips": len(clips)}
     row |= _with_interval("r", [clip.sync.r for clip in clips])
     row |= {"lag": _lag(clips), "lags": sorted({clip.sync.lag for clip in clips})}
     if clips[0].labelled:
         row |= _closures(clips)
-    wrong, total = np.sum([clip.openings for clip in clips], axis=0)
-    row |= {"false_openings": int(wrong), "pause_frames": int(total)}
+    wrong, total = (int(count) for count in np.sum([clip.openings for clip in clips], axis=0))
+    row |= {"false_openings": wrong, "pause_frames": total, "openings_judged": total >= FEWEST_PAUSE_FRAMES}
     if total:
-        row["false_openings_share"] = round(float(wrong / total), 3)
+        row["false_openings_share"] = round(wrong / total, 3)
     row["range"] = round(float(np.median([metrics.opening_range(clip.opening) for clip in clips])), 3)
-    return row | {"controls": _controls(clips)}
+    return row | {"controls": _controls(clips, clips if others is None else others)}
+
+
+def judged(row: dict[str, Any], names: Iterable[str]) -> dict[str, Any]:
+    """A pooled row with what is asked of it, of these names of `ASKED`, and whether each is met. What too few closures
+    or pauses speak for is not asked, nor what no other recording was there for."""
+    controls = row["controls"]
+    above = None if controls["wrong_audio_r"] is None else row["r"] - controls["wrong_audio_r"]
+    found = {
+        "r": row["r"],
+        "lag": abs(row["lag"]),
+        "r_above_wrong_audio": above,
+        "j": row["j"] if row.get("j_judged") else None,
+        "false_openings_share": row["false_openings_share"] if row["openings_judged"] else None,
+        "range": row["range"],
+        "shift_of_5_found_at": controls["shift_of_5_found_at"],
+    }
+    asked = {name: ASKED[name] for name in names if found[name] is not None}
+    met = {name: _met(name, found[name]) for name in asked}
+    return row | {"asked": {name: bar for name, (_, bar) in asked.items()}, "met": met}
+
+
+def _met(name: str, value: float) -> bool:
+    relation, bar = ASKED[name]
+    return {"<=": value <= bar, ">=": value >= bar, "==": value == bar}[relation]
 
 
 def _with_interval(name: str, values: list[float]) -> dict[str, Any]:
@@ -140,12 +186,12 @@ def _j(found: Iterable[metrics.Closures]) -> float:
     return sum(sum(one.hits) - one.chance * len(one.hits) for one in found) / max(count, 1)
 
 
-def _controls(clips: list[Clip]) -> dict[str, Any]:
+def _controls(clips: list[Clip], wrong: list[Clip]) -> dict[str, Any]:
     """The same figures for motions that must fail."""
-    row: dict[str, Any] = {}
-    others = [one.scored(other.opening).r for one in clips if (other := _another(one, clips)) is not None]
-    if others:
-        row["wrong_audio_r"] = round(float(np.mean(others)), 3)
+    others = [one.misheard(other).r for one in clips if (other := _another(one, wrong)) is not None]
+    row: dict[str, Any] = {"wrong_audio_r": round(float(np.mean(others)), 3) if others else None}
+    if not others:
+        row["wrong_audio"] = "no other recording"
     for name in FAILING:
         row[f"{name}_r"] = round(float(np.mean([c.scored(c.controls[name]).r for c in clips])), 3)
         if clips[0].labelled:
@@ -165,9 +211,10 @@ def _lag(clips: list[Clip], control: str = "") -> int:
 
 
 def _another(clip: Clip, clips: list[Clip]) -> Clip | None:
-    """The next clip of another recording."""
-    at = clips.index(clip)
-    return next((c for c in clips[at:] + clips[:at] if c.audio != clip.audio), None)
+    """The next clip of another recording, of the same face where there is one."""
+    at = clips.index(clip) if clip in clips else 0
+    found = [other for other in clips[at:] + clips[:at] if other.audio != clip.audio]
+    return next((other for other in found if other.face == clip.face), found[0] if found else None)
 
 
 def with_pauses(spoken: Spoken, folder: Path) -> Spoken:
