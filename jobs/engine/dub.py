@@ -14,10 +14,12 @@ from jobs.engine.arrays import Array, smoothstep
 from jobs.engine.controls import Controls
 from jobs.engine.inside import Inside
 from jobs.engine.landmarks import Face
+from jobs.engine.lipwork import NOTHING, mouth_cells
 from jobs.engine.mouth import KINDS, Lips, MouthFrame, Style, amounts, outlined
 from jobs.engine.picture import Planes
 from jobs.engine.speaker import Speaker
 from jobs.engine.steady import Steady
+from jobs.engine.texture import blend, positions, remap
 from jobs.engine.visemes import MouthTrack
 from jobs.engine.warp import Box, Grid, fine, fine_part, spread, window
 
@@ -26,7 +28,6 @@ COLUMNS = 26
 REACH, ABOVE, BELOW = (0.68, 0.90), (0.42, 0.62), (0.92, 1.18)
 BAND = 0.24  # eye distances above and below the seam in which the two layers pass into each other
 SEAM = 0.3  # of the light, that the seam of lips takes away which were apart in the source
-NOTHING = 0.004  # of a pixel's colour
 FINE = 512  # places along a lip's edge
 OVERLAP = 0.010  # eye distances at a lip's edge that are left out where the source's mouth is open
 HIDDEN = 0.02  # of an opening: nothing shows between the lips
@@ -121,8 +122,8 @@ class _Picture:
         self._reach = _grown(box.half, planes.u.shape, int(0.2 * frame.unit))
         self._colours = np.dstack([planes.u[self._reach.slices], planes.v[self._reach.slices]])
         back = np.where(under, self._layers[1], self._layers[0])
-        self._luma = _look(planes.y, fine(back, grid.step) + _positions(box))
-        half = fine(0.5 * back, grid.step // 2) + _positions(box.half)
+        self._luma = remap(planes.y, fine(back, grid.step) + positions(box), cv2.INTER_CUBIC)
+        half = fine(0.5 * back, grid.step // 2) + positions(box.half)
         self._chroma = self._colour(half)
 
     def _fields(self, layers: list[tuple[Array, Array]]) -> tuple[list[Array], Array]:
@@ -152,16 +153,18 @@ class _Picture:
     def _colour(self, at: Array) -> Array:
         """Both chroma planes, (h, w, 2), at positions of the half-size planes."""
         corner = np.array([self._reach.x, self._reach.y], np.float32)
-        return _look(self._colours, at - corner, cv2.INTER_LINEAR)
+        return remap(self._colours, at - corner)
 
     def paint(self, inside: Inside, steady: Steady, jaw: float) -> None:
         """Lips and what lies between them, where the two layers part."""
         frame, grid, planes = self._frame, self._grid, self._planes
-        cells = _mouth_cells(frame, self._lips, grid)
+        cells = self._parting()
         box = grid.box_of(cells)
         shares, depth, line = self._shares(box)
-        where, half = _positions(box), _positions(box.half)
-        luma = [_look(planes.y, fine_part(one, cells, grid.step) + where) for one in self._layers]
+        where, half = positions(box), positions(box.half)
+        luma = [
+            remap(planes.y, fine_part(one, cells, grid.step) + where, cv2.INTER_CUBIC) for one in self._layers
+        ]
         step = grid.step // 2
         chroma = [self._colour(fine_part(0.5 * one, cells, step) + half) for one in self._layers]
         if shares[2].max() > NOTHING:
@@ -173,11 +176,17 @@ class _Picture:
             cv2.resize(s, (box.width // 2, box.height // 2), interpolation=cv2.INTER_AREA) for s in shares
         ]
         y, x = box.y - grid.box.y, box.x - grid.box.x
-        self._luma[y : y + box.height, x : x + box.width] = _blend(luma, [share * line for share in shares])
+        self._luma[y : y + box.height, x : x + box.width] = blend(luma, [share * line for share in shares])
         y, x = y // 2, x // 2
-        self._chroma[y : y + box.height // 2, x : x + box.width // 2] = _blend(
+        self._chroma[y : y + box.height // 2, x : x + box.width // 2] = blend(
             chroma, [share[..., None] for share in small]
         )
+
+    def _parting(self) -> tuple[int, int, int, int]:
+        """The cells near which the two layers part."""
+        inside = np.abs(self._lips.at) < 1.3
+        down = float(self._lips.upper[inside].min()), float(self._lips.lower[inside].max())
+        return mouth_cells(self._frame, self._grid, across=1.3, down=down, margin=1.5)
 
     def put(self, planes: Planes, weight: float, mask: Array | None) -> None:
         """Lay it into the frame: blended near a weight of 0, and by the mask."""
@@ -252,33 +261,3 @@ def _near(frame: MouthFrame, u: Array, v: Array) -> Array:
     """1 on mouth and jaw, falling to 0 around them."""
     side, down = np.abs(u) * frame.half / frame.unit, v / frame.unit
     return (1 - smoothstep(side, *REACH)) * (1 - smoothstep(-down, *ABOVE)) * (1 - smoothstep(down, *BELOW))
-
-
-def _mouth_cells(frame: MouthFrame, lips: Lips, grid: Grid) -> tuple[int, int, int, int]:
-    """The cells near which the two layers part."""
-    inside = np.abs(lips.at) < 1.3
-    corners = [
-        frame.centre + across * frame.half * frame.across + down * frame.down
-        for across in (-1.3, 1.3)
-        for down in (lips.upper[inside].min(), lips.lower[inside].max())
-    ]
-    margin = 1.5 * grid.step
-    return grid.cells(np.min(corners, axis=0) - margin, np.max(corners, axis=0) + margin)
-
-
-def _positions(box: Box) -> Array:
-    """(height, width, 2) float32: x and y of every pixel of a box."""
-    x = np.arange(box.x, box.x + box.width, dtype=np.float32)
-    y = np.arange(box.y, box.y + box.height, dtype=np.float32)
-    at = np.empty((box.height, box.width, 2), np.float32)
-    at[..., 0], at[..., 1] = x, y[:, None]
-    return at
-
-
-def _look(plane: Array, at: Array, how: int = cv2.INTER_CUBIC) -> Array:
-    return cv2.remap(plane, at, None, how, borderMode=cv2.BORDER_REPLICATE)  # type: ignore[call-overload]
-
-
-def _blend(layers: list[Array], shares: list[Array]) -> Array:
-    total = sum(layer * share for layer, share in zip(layers, shares, strict=False))
-    return np.rint(np.clip(total, 0, 255)).astype(np.uint8)

@@ -5,7 +5,7 @@ import numpy as np
 
 from jobs.engine import landmarks as lm
 from jobs.engine.arrays import Array
-from jobs.engine.interior import Interior, light_on, made_up, usual_tooth
+from jobs.engine.interior import Interior, layered, light_on, made_up, usual_tooth
 from jobs.engine.landmarks import Face
 from jobs.engine.mouth import outlined
 from jobs.engine.picture import Planes
@@ -120,10 +120,7 @@ def _at(plane: Array, places: Array) -> float:
 def _under(jaw_map: Array, jaw: Array, skull_map: Array, skull: Array, size: tuple[int, int]) -> Array:
     under = cv2.warpAffine(jaw_map, jaw, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     over = cv2.warpAffine(skull_map, skull, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    colour, alpha = over[..., :-1], over[..., -1:]
-    if under.ndim == 2:
-        colour, alpha = colour[..., 0], alpha[..., 0]
-    return under + alpha * (colour - under)
+    return layered(under, over)
 
 
 def _halved(matrix: Array) -> Array:

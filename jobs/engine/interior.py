@@ -71,6 +71,17 @@ def made_up(frame: MouthFrame, lips: Lips, light: Array, box: Box, *, tooth: Arr
     return Interior(*jaw, *_over_jaw(*_planes(colour), alpha), own=False)
 
 
+def layered(jaw: Array, skull: Array) -> Array:
+    """Parts of the maps laid over each other: what moves with the jaw, under what is fixed to the head.
+
+    jaw : (h, w) or (h, w, channels); skull : (h, w, channels + 1), the last channel alpha. Returns the shape of `jaw`.
+    """
+    colour, alpha = skull[..., :-1], skull[..., -1:]
+    if jaw.ndim == 2:
+        colour, alpha = colour[..., 0], alpha[..., 0]
+    return jaw + alpha * (colour - jaw)
+
+
 def usual_tooth(light: Array) -> Array:
     """(3,) RGB of anybody's front teeth in that light."""
     return np.asarray(_TOOTH * light, np.float32)

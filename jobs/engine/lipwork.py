@@ -4,10 +4,10 @@ import cv2
 import numpy as np
 
 from jobs.engine.arrays import Array, smoothstep
-from jobs.engine.interior import Interior
+from jobs.engine.interior import Interior, layered
 from jobs.engine.mouth import Lips, MouthFrame
 from jobs.engine.picture import Planes
-from jobs.engine.texture import Places, Texture, remap
+from jobs.engine.texture import Places, Texture, blend, remap
 from jobs.engine.warp import Grid
 
 NOTHING = 0.004  # of a pixel's colour
@@ -18,7 +18,10 @@ class MouthPainter:
 
     def __init__(self, frame: MouthFrame, lips: Lips, grid: Grid) -> None:
         self._frame, self._lips = frame, lips
-        self._cells = _mouth_cells(frame, grid)
+        # They hold the mouth however wide it opens.
+        self._cells = mouth_cells(
+            frame, grid, across=1.4, down=(-0.16 * frame.unit, 0.30 * frame.unit), margin=2.0
+        )
         self._places = Places(grid.box_of(self._cells), grid.step)
         self._upper_edge, self._lower_edge = self._edges()
 
@@ -48,14 +51,14 @@ class MouthPainter:
             inside = _inside(interior.jaw_luma, interior.skull_luma, places.local(head, cells), jaw)
             shade = 0.62 + 0.38 * smoothstep(depth, 0.0, 0.05 * self._frame.unit)
             luma.append(inside if interior.own else 16 + (inside - 16) * shade)
-        target.y[box.slices] = _blend(luma, shares)
+        target.y[box.slices] = blend(luma, shares)
         chroma = [texture.chroma(places.chroma(field, cells)) for field in (upper, lower)]
         if shows:
             at = places.local_half(head, cells)
             chroma.append(_inside(interior.jaw_chroma, interior.skull_chroma, at, jaw / 2))
         size = (box.width // 2, box.height // 2)
         half = [cv2.resize(share, size, interpolation=cv2.INTER_AREA)[..., None] for share in shares]
-        blended = _blend(chroma, half)
+        blended = blend(chroma, half)
         target.u[box.half.slices], target.v[box.half.slices] = blended[..., 0], blended[..., 1]
 
     def _shares(self, upper: Array, lower: Array) -> tuple[Array, list[Array]]:
@@ -80,27 +83,20 @@ class MouthPainter:
         return upper.astype(np.float32), (lips.below_lower(u, v) / soft).astype(np.float32)
 
 
-def _mouth_cells(frame: MouthFrame, grid: Grid) -> tuple[int, int, int, int]:
-    """The cells that hold the mouth however wide it opens."""
+def mouth_cells(
+    frame: MouthFrame, grid: Grid, *, across: float, down: tuple[float, float], margin: float
+) -> tuple[int, int, int, int]:
+    """The cells of a grid near a mouth. across : half widths of the mouth to both sides; down : pixels below its
+    centre; margin : cells around that."""
     corners = [
-        frame.centre + across * frame.half * frame.across + down * frame.unit * frame.down
-        for across in (-1.4, 1.4)
-        for down in (-0.16, 0.30)
+        frame.centre + side * frame.half * frame.across + low * frame.down
+        for side in (-across, across)
+        for low in down
     ]
-    margin = 2.0 * grid.step
-    return grid.cells(np.min(corners, axis=0) - margin, np.max(corners, axis=0) + margin)
+    around = margin * grid.step
+    return grid.cells(np.min(corners, axis=0) - around, np.max(corners, axis=0) + around)
 
 
 def _inside(jaw_map: Array, skull_map: Array, at: Array, jaw: Array) -> Array:
-    """Lower teeth and tongue where the jaw is, under the upper teeth; the last channel of those is alpha."""
-    under = remap(jaw_map, at - jaw.astype(np.float32))
-    over = remap(skull_map, at)
-    colour, alpha = over[..., :-1], over[..., -1:]
-    if under.ndim == 2:
-        colour, alpha = colour[..., 0], alpha[..., 0]
-    return under + alpha * (colour - under)
-
-
-def _blend(layers: list[Array], shares: list[Array]) -> Array:
-    total = sum(layer * share for layer, share in zip(layers, shares, strict=False))
-    return np.rint(np.clip(total, 0, 255)).astype(np.uint8)
+    """Lower teeth and tongue where the jaw is, under the upper teeth."""
+    return layered(remap(jaw_map, at - jaw.astype(np.float32)), remap(skull_map, at))

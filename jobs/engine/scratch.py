@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import IO, Any
 
 import av
-import numpy as np
 
-from jobs.engine.arrays import Array
 from jobs.engine.picture import Planes
+from jobs.engine.upright import pixels_of
 
 GROUP = 12  # pictures that are coded, and decoded, together
 MOST_BYTES = 512 * 1024**2
@@ -95,7 +94,7 @@ class Scratch:
         frames += self._decoder.decode(None)
         self._decoder.flush_buffers()
         file.seek(0, 2)
-        return [Planes(*(_pixels(plane) for plane in frame.planes)) for frame in frames]
+        return [Planes(*(pixels_of(plane) for plane in frame.planes)) for frame in frames]
 
     def close(self) -> None:
         while self._files:
@@ -113,8 +112,3 @@ def _encoder(height: int, width: int) -> Any:
         "x264-params": f"keyint={GROUP}:min-keyint={GROUP}:scenecut=0:threads=1:sliced-threads=0",
     }
     return encoder
-
-
-def _pixels(plane: Any) -> Array:
-    rows: Array = np.frombuffer(plane, np.uint8).reshape(plane.height, -1)
-    return rows[:, : plane.width].copy()

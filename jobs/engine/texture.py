@@ -45,11 +45,11 @@ class Places:
 
     def __init__(self, box: Box, step: int) -> None:
         self.box, self._step = box, step
-        self._corner = np.array([box.x, box.y], np.float32)
-        self._local = _positions(box.width, box.height)
-        self._half_local = _positions(box.width // 2, box.height // 2)
-        self._double = 2 * (self._local + self._corner)
-        self._half = self._half_local + self._corner / 2
+        half = box.half
+        self._local = positions(Box(0, 0, box.width, box.height))
+        self._half_local = positions(Box(0, 0, half.width, half.height))
+        self._double = 2 * positions(box)
+        self._half = positions(half)
 
     def luma(self, back: Array, cells: Cells | None = None) -> Array:
         """Positions for `Texture.luma`. back : a field on the grid's nodes, pixels; cells : the box's part of it."""
@@ -72,15 +72,25 @@ class Places:
         return fine(field, step) if cells is None else fine_part(field, cells, step)
 
 
-def remap(plane: Array, at: Array) -> Array:
-    """A plane at the positions `at`, (h, w, 2) float32, bilinear; beyond its edges the outermost pixels go on."""
+def remap(plane: Array, at: Array, how: int = cv2.INTER_LINEAR) -> Array:
+    """A plane at the positions `at`, (h, w, 2) float32; beyond its edges the outermost pixels go on."""
     nothing: Any = None  # both coordinates are in `at`
-    return cv2.remap(plane, at, nothing, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return cv2.remap(plane, at, nothing, how, borderMode=cv2.BORDER_REPLICATE)
 
 
-def _positions(width: int, height: int) -> Array:
-    y, x = np.mgrid[0:height, 0:width].astype(np.float32)
-    return np.stack([x, y], axis=-1)
+def positions(box: Box) -> Array:
+    """(height, width, 2) float32: x and y of every pixel of a box."""
+    x = np.arange(box.x, box.x + box.width, dtype=np.float32)
+    y = np.arange(box.y, box.y + box.height, dtype=np.float32)
+    at = np.empty((box.height, box.width, 2), np.float32)
+    at[..., 0], at[..., 1] = x, y[:, None]
+    return at
+
+
+def blend(layers: list[Array], shares: list[Array]) -> Array:
+    """uint8: as much of each layer as its share says. Shares beyond the layers given are next to nothing."""
+    total = sum(layer * share for layer, share in zip(layers, shares, strict=False))
+    return np.rint(np.clip(total, 0, 255)).astype(np.uint8)
 
 
 def to_rgb(planes: Planes) -> Array:

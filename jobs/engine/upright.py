@@ -138,7 +138,7 @@ class Upright:
             interpolation=how | Interpolation.ACCURATE_RND | Interpolation.BITEXACT,
             threads=1,
         )
-        return [_pixels(plane, np.uint16 if colours.wide else np.uint8) for plane in converted.planes]
+        return [pixels_of(plane, np.uint16 if colours.wide else np.uint8) for plane in converted.planes]
 
     def _cut(self, plane: Array, left: int, top: int, step: int = 1) -> Array:
         """The output's part of a plane that has one value for `step` pixels."""
@@ -154,7 +154,7 @@ _FORMATS = {
 }
 
 
-def _pixels(plane: Any, kind: type) -> Array:
-    """(height, width), a copy: the decoder may still need its own memory."""
+def pixels_of(plane: Any, kind: type = np.uint8) -> Array:
+    """(height, width) of a decoded plane, a copy: the decoder may still need its own memory."""
     rows: Array = np.frombuffer(plane, kind).reshape(plane.height, -1)
     return rows[:, : plane.width].copy()
