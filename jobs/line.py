@@ -74,10 +74,32 @@ def for_samples() -> Line:
     return Line(_due(Job.objects.filter(line=SAMPLES, state=State.QUEUED, ready=True)), _in_hand(SAMPLES))
 
 
+class _Round:
+    """Goes from line to line, since turns say something only within one. Each process has its own."""
+
+    def __init__(self) -> None:
+        self._last = SAMPLES
+
+    def next(self, waiting: QuerySet[Job]) -> int:
+        """The line after the last one that jobs wait in."""
+        lines = waiting.order_by("line").values_list("line", flat=True)
+        found = lines.filter(line__gt=self._last).first()
+        if found is None:
+            found = lines.first()
+        self._last = ENGINE if found is None else found
+        return self._last
+
+
+_fetching = _Round()
+
+
 def for_fetching() -> Line:
-    """Jobs whose files lie elsewhere."""
+    """Jobs whose files lie elsewhere, of one line, and the next time of another's."""
     jobs = Job.objects.filter(ready=False)
-    return Line(jobs.filter(state=State.QUEUED), jobs.filter(state=State.RUNNING), at_once=FETCHES_A_TEAM)
+    waiting, in_hand = jobs.filter(state=State.QUEUED), jobs.filter(state=State.RUNNING)
+    counts = in_hand.order_by().values("team").annotate(count=Count("pk"))
+    free = waiting.exclude(team__in=counts.filter(count__gte=FETCHES_A_TEAM).values("team"))
+    return Line(waiting.filter(line=_fetching.next(free)), in_hand, at_once=FETCHES_A_TEAM)
 
 
 def for_connection(connection: Connection) -> Line:

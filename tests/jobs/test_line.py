@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from accounts.models import ApiKey, Team
 from jobs import lifecycle, line, queries
-from jobs.models import Job, State
+from jobs.models import Connection, Job, State
 from tests.conftest import character
 from tests.jobs.making import SAMPLES, make_job, result
 
@@ -92,6 +92,36 @@ def test_files_fetched_far_ahead_put_a_new_team_behind_none_of_them(owner, stran
     assert (Job.objects.get(pk=late.pk).turn, line.queue_position(Job.objects.get(pk=late.pk))) == (3, 1)
     finish(begun)
     assert lifecycle.claim_next().job_id == late.pk
+
+
+def fetched() -> Job:
+    """The next job to be fetched, whose files are here at once."""
+    held = lifecycle.claim_to_fetch()
+    assert lifecycle.ready(held, fetched={})
+    return Job.objects.get(pk=held.job_id)
+
+
+def test_fetching_serves_every_line_whatever_its_turns(owner, stranger):
+    """An engine's line that has run for long, and a connection's that has just begun."""
+    elsewhere = Connection.objects.create(name="elsewhere", base_url="https://video.example.com")
+    stand(owner.team, 20, turn=50)
+    stand(stranger.team, 20, line=elsewhere.pk, connection=elsewhere)
+    Job.objects.update(ready=False)
+    order = [fetched() for _number in range(20)]
+    assert Counter(job.line for job in order) == {line.ENGINE: 10, elsewhere.pk: 10}
+    assert all(one.line != other.line for one, other in pairwise(order))
+    turns = {each: [job.turn for job in order if job.line == each] for each in (line.ENGINE, elsewhere.pk)}
+    assert turns == {line.ENGINE: list(range(50, 60)), elsewhere.pk: list(range(10))}
+
+
+def test_fetching_passes_over_a_line_whose_teams_have_enough(owner, stranger):
+    elsewhere = Connection.objects.create(name="elsewhere", base_url="https://video.example.com")
+    stand(owner.team, 3)
+    stand(stranger.team, 1, line=elsewhere.pk, connection=elsewhere)
+    Job.objects.update(ready=False)
+    held = [lifecycle.claim_to_fetch() for _try in range(3)]
+    assert held.count(None) == 1
+    assert held[2] is None
 
 
 def test_the_team_with_the_fewest_in_hand_is_next(owner, stranger):
