@@ -5,13 +5,14 @@ from typing import Any
 from jobs.line import queue_position
 from jobs.models import Job, State
 
+PROCESSING, COMPLETED, FAILED = STATUSES = ("processing", "completed", "failed")
 STATUS = {
-    State.QUEUED: "processing",
-    State.RUNNING: "processing",
-    State.WAITING: "processing",
-    State.COMPLETED: "completed",
-    State.FAILED: "failed",
-    State.CANCELED: "failed",
+    State.QUEUED: PROCESSING,
+    State.RUNNING: PROCESSING,
+    State.WAITING: PROCESSING,
+    State.COMPLETED: COMPLETED,
+    State.FAILED: FAILED,
+    State.CANCELED: FAILED,
 }
 
 
@@ -21,7 +22,7 @@ def job_document(job: Job) -> dict[str, Any]:
     The first seven fields are the contract; those after them are documented additions.
     """
     status = STATUS[State(job.state)]
-    completed = status == "completed"
+    completed = status == COMPLETED
     return {
         "id": str(job.pk),
         "model": job.model,
@@ -48,7 +49,7 @@ def job_document(job: Job) -> dict[str, Any]:
 
 def submitted_document(job: Job) -> dict[str, Any]:
     """The answer to a submit. Real clients read `id` or `requestId`."""
-    return {"id": str(job.pk), "requestId": str(job.pk), "status": "processing"}
+    return {"id": str(job.pk), "requestId": str(job.pk), "status": PROCESSING}
 
 
 def states(status: str) -> list[State]:

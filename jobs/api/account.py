@@ -14,7 +14,7 @@ from jobs import queries
 from jobs.api import describe, strict
 from jobs.api.auth import KeyAuth, key_of
 
-DEFAULT_DAYS, MOST_DAYS = 30, 92
+MOST_DAYS = 92
 
 router = Router(auth=KeyAuth(), tags=["Account"])
 
@@ -84,9 +84,9 @@ def _day(name: str, text: str) -> date:
 
 
 def _range(asked: dict[str, date]) -> tuple[date, date]:
-    """From the first day to the last, in UTC: the last thirty days unless said otherwise."""
+    """From the first day to the last, in UTC: USAGE_DAYS up to today unless said otherwise."""
     last = asked.get("to") or timezone.now().date()
-    first = asked.get("from") or last - timedelta(days=DEFAULT_DAYS - 1)
+    first = asked.get("from") or last - timedelta(days=describe.USAGE_DAYS - 1)
     if not 0 <= (last - first).days < MOST_DAYS:
         sentence = _("from and to must name at most %(most)s days, the earlier one first.")
         raise strict.wrong("from", "out_of_range", sentence % {"most": MOST_DAYS})

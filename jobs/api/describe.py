@@ -1,11 +1,13 @@
 """What OpenAPI says of each operation, and of the webhook that this site sends."""
 
+from datetime import timedelta
 from typing import Any
 
+from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
-from jobs import catalog
-from jobs.api import codes, schema, tags, webhook_schema
+from jobs import catalog, idempotency, wire
+from jobs.api import codes, lengths, schema, strict, tags, webhook_schema
 from jobs.api.schema import ref
 from jobs.catalog import ModelSpec
 from jobs.catalog.base import ACCEPTS
@@ -29,6 +31,7 @@ REFUSALS = {
 }
 WITH_KEY = (401, 403, 422, 429)
 WITH_BODY = (400, 413, 415)
+USAGE_DAYS = 30  # without a first day
 
 
 def _header(description: Any, kind: str = "string", **more: Any) -> Part:
@@ -93,15 +96,29 @@ def _query(name: str, description: Any, **shape: Any) -> Part:
     return {"name": name, "in": "query", "required": False, "description": description, "schema": shape}
 
 
+def _limit(description: Any) -> Part:
+    bounds = {"minimum": 1, "maximum": strict.MOST_A_PAGE, "default": strict.DEFAULT_A_PAGE}
+    return _query("limit", description, type="integer", **bounds)
+
+
 def submit(spec: ModelSpec) -> Part:
     key = {
         "name": "Idempotency-Key",
         "in": "header",
         "required": False,
-        "description": _(
-            "1 to 255 printable characters, kept for 24 hours: the same request again, the same job."
+        "description": format_lazy(
+            _(
+                "1 to {most} printable characters, kept for {hours} hours: the same request again, the same job."
+            ),
+            most=idempotency.LONGEST,
+            hours=idempotency.KEPT // timedelta(hours=1),
         ),
-        "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[ -~]*$"},
+        "schema": {
+            "type": "string",
+            "minLength": 1,
+            "maxLength": idempotency.LONGEST,
+            "pattern": "^[ -~]*$",
+        },
     }
     return {
         "description": spec.summary,
@@ -113,8 +130,8 @@ def submit(spec: ModelSpec) -> Part:
 
 
 def estimate(spec: ModelSpec) -> Part:
-    timed = [field.name for field in spec.media_fields if field.kind in ("audio", "video")]
-    length = {"type": ["number", "null"], "exclusiveMinimum": 0, "maximum": 86_400}
+    timed = lengths.names(spec)
+    length = {"type": ["number", "null"], "exclusiveMinimum": 0, "maximum": lengths.LONGEST}
     seconds = {
         "type": ["object", "null"],
         "additionalProperties": False,
@@ -154,7 +171,7 @@ def list_jobs() -> Part:
             "Send nextCursor as cursor, and the same filters, for the next page."
         ),
         "parameters": [
-            _query("status", _("Only these."), type="string", enum=["processing", "completed", "failed"]),
+            _query("status", _("Only these."), type="string", enum=list(wire.STATUSES)),
             _query("model", _("Only this model's."), type="string", enum=list(catalog.MODELS)),
             _query(
                 "reference",
@@ -164,7 +181,7 @@ def list_jobs() -> Part:
             ),
             _query("createdAfter", _("Submitted at this time or later."), type="string", format="date-time"),
             _query("createdBefore", _("Submitted before this time."), type="string", format="date-time"),
-            _query("limit", _("Jobs a page."), type="integer", minimum=1, maximum=100, default=20),
+            _limit(_("Jobs a page.")),
             _query("cursor", _("The nextCursor of the page before."), type="string"),
         ],
         "responses": _responses("Jobs", *WITH_KEY),
@@ -216,7 +233,12 @@ def usage() -> Part:
     return {
         "description": _("What the team's keys spent, from the ledger, by day in UTC and by model."),
         "parameters": [
-            _query("from", _("The first day; 30 days in all without it."), type="string", format="date"),
+            _query(
+                "from",
+                format_lazy(_("The first day; {days} days in all without it."), days=USAGE_DAYS),
+                type="string",
+                format="date",
+            ),
             _query("to", _("The last day; today without it."), type="string", format="date"),
         ],
         "responses": _responses("Usage", *WITH_KEY),
@@ -247,7 +269,7 @@ def list_deliveries() -> Part:
                 type="string",
                 enum=["waiting", "retrying", "delivered", "failed"],
             ),
-            _query("limit", _("Webhooks a page."), type="integer", minimum=1, maximum=100, default=20),
+            _limit(_("Webhooks a page.")),
             _query("cursor", _("The nextCursor of the page before."), type="string"),
         ],
         "responses": _responses("Deliveries", *WITH_KEY),

@@ -17,8 +17,6 @@ from jobs.api.body import read_nothing
 from jobs.api.errors import ApiError
 from jobs.models import Job, State
 
-DEFAULT_LIMIT = 20
-
 router = Router(auth=KeyAuth(), tags=["Jobs"])
 
 
@@ -27,7 +25,7 @@ def list_jobs(request: HttpRequest) -> JsonResponse:
     key = key_of(request)
     access.require(key, "jobs.read", key.team)
     asked = strict.query(request, READERS)
-    limit = asked.pop("limit", DEFAULT_LIMIT)
+    limit = asked.pop("limit", strict.DEFAULT_A_PAGE)
     found = queries.page(key, limit=limit + 1, **{NAMES[name]: value for name, value in asked.items()})
     jobs = found[:limit]
     following = cursors.encode(jobs[-1].created_at, jobs[-1].pk) if len(found) > limit else None
@@ -80,7 +78,7 @@ def _unless_known(request: HttpRequest, response: HttpResponse) -> HttpResponse:
 
 
 READERS = {
-    "status": strict.choice("processing", "completed", "failed"),
+    "status": strict.choice(*wire.STATUSES),
     "model": strict.choice(*catalog.MODELS),
     "reference": tags.reference,
     "createdAfter": strict.moment,

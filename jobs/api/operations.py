@@ -11,15 +11,14 @@ from ninja import Router
 
 from accounts import ledger
 from jobs import catalog, form_state, idempotency, submit, wire
-from jobs.api import describe, strict, tags
+from jobs.api import describe, lengths, strict, tags
 from jobs.api.auth import KeyAuth, key_of
 from jobs.api.body import read_object
-from jobs.catalog import FieldSpec, ModelSpec
+from jobs.catalog import ModelSpec
 from jobs.problems import FieldProblem, Invalid
 
 SUBMIT = ("formState", "webhook", "provider", "reference", "metadata")
 ESTIMATE = (*SUBMIT, "seconds")
-LONGEST = 86_400  # seconds that a caller may say its file has
 
 router = Router(auth=KeyAuth())
 
@@ -49,7 +48,7 @@ def _estimate_operation(spec: ModelSpec) -> Callable[[HttpRequest], JsonResponse
         key = key_of(request)
         _refuse_unknown_keys(body, ESTIMATE)
         state = form_state.build(spec, body.get("formState"))
-        price = submit.estimate(team=key.team, actor=key, form_state=state, seconds=_seconds(spec, body))
+        price = submit.estimate(team=key.team, actor=key, form_state=state, seconds=lengths.read(spec, body))
         available = ledger.balances(key.team).api.available
         return JsonResponse(_estimate_document(spec, price, available=available))
 
@@ -58,15 +57,15 @@ def _estimate_operation(spec: ModelSpec) -> Callable[[HttpRequest], JsonResponse
 
 def _estimate_document(spec: ModelSpec, price: submit.Quote, *, available: int) -> dict[str, Any]:
     """Credits are the least that it can be where the price is not exact. Lengths in seconds, null if unknown."""
-    lengths = price.lengths
+    found = price.lengths
     return {
         "model": spec.slug,
         "credits": price.credits,
         "billedSeconds": price.seconds,
         "exact": price.exact,
-        "outputSeconds": round(lengths.output, 3) if lengths else None,
-        "trimmedSeconds": round(lengths.trimmed, 3) if lengths else None,
-        "extendedSeconds": round(lengths.extended, 3) if lengths else None,
+        "outputSeconds": round(found.output, 3) if found else None,
+        "trimmedSeconds": round(found.trimmed, 3) if found else None,
+        "extendedSeconds": round(found.extended, 3) if found else None,
         "available": available,
         "enough": price.credits <= available,
     }
@@ -88,40 +87,6 @@ def _name(request: HttpRequest, body: dict[str, Any]) -> idempotency.Name | None
     return (
         None if key is None else idempotency.Name.of(key, scope=f"{request.method} {request.path}", body=body)
     )
-
-
-def _seconds(spec: ModelSpec, body: dict[str, Any]) -> dict[str, float]:
-    """The lengths that the caller says its files have, by field of formState."""
-    found = body.get("seconds")
-    if found is None or found == "":
-        return {}
-    if not isinstance(found, dict):
-        raise strict.wrong("seconds", "wrong_type", _("seconds must be an object: field to length."))
-    timed = [field.name for field in spec.media_fields if is_timed(field)]
-    problems = [
-        FieldProblem(f"seconds.{problem.field}", problem.code, problem.message)
-        for problem in strict.unknown(found, timed)
-    ]
-    problems += [problem for name in timed if (problem := _wrong_length(name, found.get(name)))]
-    if problems:
-        raise Invalid(problems)
-    return {name: float(value) for name, value in found.items() if value is not None}
-
-
-def is_timed(field: FieldSpec) -> bool:
-    return field.kind in ("audio", "video")
-
-
-def _wrong_length(name: str, value: Any) -> FieldProblem | None:
-    path = f"seconds.{name}"
-    if value is None:
-        return None
-    if type(value) not in (int, float):
-        return FieldProblem(path, "wrong_type", _("%(path)s must be a number of seconds.") % {"path": path})
-    if not 0 < value <= LONGEST:
-        sentence = _("%(path)s must be more than 0 and at most %(most)s.")
-        return FieldProblem(path, "out_of_range", sentence % {"path": path, "most": LONGEST})
-    return None
 
 
 for _spec in catalog.MODELS.values():

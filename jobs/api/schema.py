@@ -11,6 +11,7 @@ from jobs.catalog import MODELS, FieldSpec, ModelSpec
 from jobs.catalog.base import ACCEPTS
 from jobs.catalog.pricing import CREDITS_A_SECOND
 from jobs.line import COUNTED_AT_MOST
+from jobs.wire import COMPLETED, PROCESSING, STATUSES
 
 Schema = dict[str, Any]
 
@@ -38,7 +39,7 @@ def or_null(schema: Schema) -> Schema:
 JOB_EXAMPLE = {
     "id": ID,
     "model": "lipsync-image",
-    "status": "completed",
+    "status": COMPLETED,
     "output": f"{SITE}/files/{ID}/Vb3kPq9sTfWn2RzYxLc7Jg.mp4",
     "error": "",
     "executionTime": 6120,
@@ -62,7 +63,7 @@ JOB = record(
     {
         "id": UUID,
         "model": {"type": "string", "enum": list(MODELS)},
-        "status": {"type": "string", "enum": ["processing", "completed", "failed"]},
+        "status": {"type": "string", "enum": list(STATUSES)},
         "output": {
             "type": ["string", "null"],
             "format": "uri",
@@ -117,8 +118,8 @@ JOB = record(
     examples=[JOB_EXAMPLE],
 )
 SUBMITTED = record(
-    {"id": UUID, "requestId": UUID, "status": {"type": "string", "const": "processing"}},
-    examples=[{"id": ID, "requestId": ID, "status": "processing"}],
+    {"id": UUID, "requestId": UUID, "status": {"type": "string", "const": PROCESSING}},
+    examples=[{"id": ID, "requestId": ID, "status": PROCESSING}],
 )
 JOBS = record(
     {

@@ -16,7 +16,7 @@ from jobs.problems import FieldProblem, Invalid
 
 T = TypeVar("T")
 SHOWN = 120  # characters of a name that is not ours
-MOST_A_PAGE = 100
+MOST_A_PAGE, DEFAULT_A_PAGE = 100, 20
 
 
 def unknown(names: Iterable[str], known: Collection[str]) -> list[FieldProblem]:

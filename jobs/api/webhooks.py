@@ -19,7 +19,6 @@ from jobs.models import DeliveryAttempt, WebhookDelivery
 from jobs.problems import Invalid
 from jobs.webhooks import deliveries, queue
 
-DEFAULT_LIMIT = 20
 READERS = {
     "status": strict.choice("waiting", "retrying", "delivered", "failed"),
     "limit": strict.limit,
@@ -43,7 +42,7 @@ def list_deliveries(request: HttpRequest) -> JsonResponse:
         key.team,
         status=asked.get("status", ""),
         after=asked.get("cursor"),
-        limit=asked.get("limit", DEFAULT_LIMIT),
+        limit=asked.get("limit", strict.DEFAULT_A_PAGE),
     )
     found = [delivery_document(each) for each in page.deliveries]
     return JsonResponse({"deliveries": found, "nextCursor": page.after or None})
@@ -70,7 +69,11 @@ def replay_delivery(request: HttpRequest, delivery_id: str) -> JsonResponse:
     read_nothing(request)
     key = key_of(request)
     found = _delivery(request, delivery_id)
-    if not queue.replay(found.pk, team=key.team, actor=key):
+    try:
+        sent = queue.replay(found.pk, team=key.team, actor=key)
+    except queue.TooManyTests:
+        raise _too_many_tests() from None
+    if not sent:
         raise _why_not(found)
     return _with_log(_delivery(request, delivery_id), status=202)
 
@@ -103,8 +106,7 @@ def test_webhook(request: HttpRequest) -> JsonResponse:
     try:
         sent = queue.send_test(team=key.team, actor=key, url=url)
     except queue.TooManyTests:
-        sentence = _("These are many tests; please wait a minute.")
-        raise ApiError(429, "rate_limited", sentence, headers={"Retry-After": "60"}) from None
+        raise _too_many_tests() from None
     return _with_log(deliveries.detail(key.team, sent.pk), status=202)
 
 
@@ -127,6 +129,11 @@ def _delivery(request: HttpRequest, delivery_id: str) -> WebhookDelivery:
         return deliveries.detail(key.team, uuid.UUID(delivery_id))
     except (ValueError, WebhookDelivery.DoesNotExist):
         raise ApiError(404, "not_found", _("There is no such webhook in this key's team.")) from None
+
+
+def _too_many_tests() -> ApiError:
+    sentence = _("These are many tests; please wait a minute.")
+    return ApiError(429, "rate_limited", sentence, headers={"Retry-After": "60"})
 
 
 def _why_not(found: WebhookDelivery) -> ApiError:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from jobs import catalog
+from tests.jobs.test_models import LEAST
 
 SNAPSHOT = Path(__file__).resolve().parents[2] / "jobs" / "api" / "openapi.json"
 
@@ -95,3 +96,33 @@ def test_it_is_russian_for_a_russian_reader(client, db):
     assert document["paths"].keys() == json.loads(SNAPSHOT.read_text())["paths"].keys()
     title = document["paths"]["/api/v1/lipsync-image"]["post"]["summary"]
     assert re.search("[а-я]", title)
+
+
+@pytest.mark.parametrize("path", ["/api/v1/jobs", "/api/v1/webhooks/deliveries"])
+def test_a_page_is_bounded_where_it_says(client, owner, document, path):
+    [shape] = [
+        each["schema"] for each in document["paths"][path]["get"]["parameters"] if each["name"] == "limit"
+    ]
+    for limit, status in [
+        (shape["minimum"] - 1, 422),
+        (shape["minimum"], 200),
+        (shape["maximum"], 200),
+        (shape["maximum"] + 1, 422),
+    ]:
+        assert client.get(path, {"limit": limit}, headers=owner.headers).status_code == status
+
+
+def test_lengths_of_an_estimate_are_bounded_where_it_says(client, owner, document):
+    path = "/api/v1/lipsync-video/estimate"
+    body = document["paths"][path]["post"]["requestBody"]["content"]["application/json"]["schema"]
+    seconds = body["properties"]["seconds"]["properties"]
+    assert set(seconds) == {"video", "audio"}
+    most = seconds["video"]["maximum"]
+    for length, status in [(most, 200), (most + 1, 422)]:
+        answer = client.post(
+            path,
+            json.dumps({"formState": LEAST["lipsync-video"], "seconds": {"audio": 5, "video": length}}),
+            content_type="application/json",
+            headers=owner.headers,
+        )
+        assert answer.status_code == status, answer.json()
