@@ -260,7 +260,12 @@ def test_each_kind_of_key_sees_its_own_jobs(owner, test_key):
     assert Client().post(url, content_type="application/json", headers=test_key).status_code == 404
 
 
-def test_a_test_key_reaches_no_webhooks_of_live_jobs(owner, test_key):
-    assert Client().get("/api/v1/webhooks/deliveries", headers=owner.headers).status_code == 200
-    assert Client().get("/api/v1/webhooks/deliveries", headers=test_key).status_code == 403
+@pytest.mark.parametrize("path", ["webhooks/deliveries", "balance", "usage"])
+def test_a_test_key_learns_nothing_of_live_jobs_and_their_credits(owner, test_key, path):
+    assert Client().get(f"/api/v1/{path}", headers=owner.headers).status_code == 200
+    refused = Client().get(f"/api/v1/{path}", headers=test_key)
+    assert (refused.status_code, refused.json()["code"]) == (403, "forbidden")
+
+
+def test_a_test_key_knows_itself(owner, test_key):
     assert Client().get("/api/v1/key", headers=test_key).json()["test"] is True
