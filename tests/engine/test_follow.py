@@ -13,6 +13,7 @@ from jobs.engine.metrics import face_aperture
 from jobs.engine.mouth import Style
 from jobs.engine.picture import Planes, to_planes
 from jobs.engine.speaker import Pose
+from jobs.engine.steady import Steadier
 from jobs.engine.texture import to_rgb
 from jobs.engine.video import Dubbing
 from jobs.engine.visemes import MouthTrack
@@ -70,6 +71,11 @@ def is_drawn(changes: np.ndarray) -> np.ndarray:
     return changes.reshape(len(changes), -1).max(axis=1) > 8
 
 
+def nobody(picture: np.ndarray) -> np.ndarray:
+    """A picture without a face, after which no cut is seen."""
+    return cv2.GaussianBlur(picture, (0, 0), 12)
+
+
 def test_only_mouth_and_jaw_change(pictures):
     changes, warnings = dubbed(pictures)
     assert is_drawn(changes).all()
@@ -85,7 +91,7 @@ def test_only_mouth_and_jaw_change(pictures):
     assert not changes[:, outside].any()
 
 
-def test_frames_without_a_face_stay_and_the_mouth_eases_in_and_out(pictures):
+def test_frames_without_a_face_stay(pictures):
     empty = np.full_like(pictures[0], 128)
     changes, warnings = dubbed([*pictures[:14], *[empty] * 6, *pictures[14:]])
     drawn = is_drawn(changes)
@@ -93,6 +99,22 @@ def test_frames_without_a_face_stay_and_the_mouth_eases_in_and_out(pictures):
     assert drawn[:14].all()
     assert drawn[24:].all()
     assert "face_lost" in warnings
+
+
+def test_the_mouth_eases_in_and_out(pictures):
+    frames = [*pictures[:14], *[nobody(pictures[13])] * 6, *pictures[14:28]]
+    follower = Follower(MediapipeLandmarks.shared(), 25)
+    seen = ((planes, follower.next(planes)) for planes in map(to_planes, frames))
+    steadier = Steadier(25, lambda one: one.face is not None)
+    weights = np.array([0.0 if steady is None else steady.weight for _, steady in steadier.frames(seen)])
+    first = int(np.flatnonzero(weights[14:])[0]) + 14
+    assert 20 <= first <= 24
+    assert not weights[14:first].any()
+    steps = np.arange(1, 6) / 6  # of 0.2 s
+    assert weights[9:14] == pytest.approx(steps[::-1])
+    assert weights[first : first + 5] == pytest.approx(steps)
+    assert (weights[:9] == 1).all()
+    assert (weights[first + 5 :] == 1).all()
 
 
 def test_a_cut_is_not_smoothed_over(pictures):
@@ -151,7 +173,7 @@ def bearded(picture: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize("back", [bearded, np.copy], ids=["another", "the same"])
 def test_who_comes_after_a_while_is_not_taken_for_a_covered_mouth(pictures, back):
     here = pictures[:8]
-    away = cv2.GaussianBlur(here[0], (0, 0), 12)  # nobody, and yet no cut is seen
+    away = nobody(here[-1])
     follower = Follower(MediapipeLandmarks.shared(), 10)
     seen = [follower.next(to_planes(picture)) for picture in [*here, *[away] * 24, *map(back, here)]]
     assert {one.shot for one in seen} == {0}
