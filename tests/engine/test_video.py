@@ -1,15 +1,21 @@
 """`lipsync-video` on videos of the portrait that the test itself makes talk."""
 
 import wave
+from fractions import Fraction
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 from PIL import Image
 
 from jobs.engine import Canceled, InputError, RenderReport, RenderRequest, metrics
 from jobs.engine.audio import Phone
+from jobs.engine.clip import Clip
+from jobs.engine.landmarks import MediapipeLandmarks
 from jobs.engine.rendering import render
+from jobs.engine.visemes import frame_count
+from tests.engine.files import write_clip
 from tests.engine.samples import Script, tone
 from tests.engine.talking import SIDE, babble, talking_pictures, write_pictures
 
@@ -95,6 +101,58 @@ def test_report_says_what_was_made(dubbed):
     assert (report.frames, report.fps, report.faces) == (FRAMES, 25, 1)
     assert (report.width, report.height) == (SIDE, SIDE)
     assert report.warnings == []
+
+
+def film(path: Path, pictures: list[np.ndarray], **options) -> Path:
+    options = {"options": {"preset": "ultrafast", "crf": "10"}, **options}
+    return write_clip(path, pictures, pix_fmt="rgb24", **options)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("options", "shown", "fps"),
+    [
+        ({"rate": Fraction(30000, 1001)}, 40, Fraction(30000, 1001)),
+        ({"rate": 50}, 40, 50),
+        ({"rate": 25}, 24, 25),
+        ({"rate": 25, "turn": (90, False, False)}, 40, 25),
+        ({"times": np.cumsum(np.random.default_rng(5).choice([0.02, 0.03, 0.05, 0.08], 40))}, 40, None),
+    ],
+    ids=["29.97", "50", "much shorter than the recording", "turned", "variable rate"],
+)
+def test_any_video_is_as_long_as_the_recording_and_changes_around_the_mouth_alone(
+    pictures, voice, tmp_path, options, shown, fps
+):
+    degrees = options["turn"][0] if "turn" in options else 0
+    stored = [np.ascontiguousarray(np.rot90(picture, -degrees // 90)) for picture in pictures[:shown]]
+    video = film(tmp_path / "in.mp4", stored, **options)
+
+    report = dub(video, voice, tmp_path / "out.mp4")
+
+    before = Clip(video, resolution=SIDE, seconds=FRAMES / 25)
+    assert report.fps == float(before.fps if fps is None else fps)
+    assert report.frames == frame_count(FRAMES / 25, report.fps)
+    assert report.warnings == []
+    with av.open(str(tmp_path / "out.mp4")) as made:
+        assert float(made.streams.video[0].average_rate) == pytest.approx(report.fps, rel=1e-4)
+        sound = made.streams.audio[0]
+        assert float(sound.duration * sound.time_base) == pytest.approx(FRAMES / 25, abs=0.05)
+        after = [frame.to_ndarray()[:SIDE] for frame in made.decode(video=0)]
+    assert len(after) == report.frames
+    changes = np.array([np.abs(a.astype(int) - b.planes.y) for a, b in zip(after, before, strict=True)])
+    face = MediapipeLandmarks.shared().find(pictures[0])[0]
+    (x, y), unit = face.points[[13, 14], :2].mean(axis=0), face.eye_distance
+    jaw = np.zeros((SIDE, SIDE), bool)
+    jaw[int(y - unit) : int(y + 1.5 * unit), int(x - 1.3 * unit) : int(x + 1.3 * unit)] = True
+    assert changes[:, ~jaw].mean(axis=1).max() < 3  # what encoding twice does
+    assert changes[:, int(y) - 8 : int(y) + 20, int(x) - 20 : int(x) + 20].mean(axis=(1, 2)).max() > 12
+
+
+def test_words_about_head_and_eyes_are_not_called_used(pictures, tmp_path):
+    video = write_pictures(tmp_path / "in.mp4", pictures[:4])
+    sound = tone(tmp_path / "a.wav", seconds=0.16)
+    report = dub(video, sound, tmp_path / "out.mp4", prompt="smiling, still head, no blinking, wide mouth")
+    assert report.prompt_words == ["smiling", "wide mouth"]
 
 
 def test_canceling_leaves_nothing_behind(video, voice, tmp_path):
