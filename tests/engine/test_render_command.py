@@ -10,6 +10,7 @@ from django.core.management import CommandError, call_command
 from PIL import Image
 
 from tests.engine.samples import portrait, tone
+from tests.engine.talking import babble, talking_pictures, write_pictures
 from tests.engine.test_pair import two_people
 
 
@@ -71,6 +72,18 @@ def test_two_people_take_a_recording_for_each_side(tmp_path, capsys):
 def test_two_people_without_a_voice_are_asked_for_one(tmp_path):
     with pytest.raises(CommandError, match="--left, --right or both"):
         call_command("render", "multi", two_people(tmp_path / "two.png"), tmp_path / "out.mp4")
+
+
+def test_a_video_takes_a_recording_and_a_prompt(tmp_path, capsys):
+    video = write_pictures(tmp_path / "in.mp4", talking_pictures(babble(6)))
+    audio = tone(tmp_path / "a.wav", seconds=0.4)
+    call_command("render", "video", video, audio, tmp_path / "out.mp4", "--prompt", "smiling, no blinking")
+    told = capsys.readouterr().out
+    assert "10 frames" in told
+    assert "from the prompt: smiling\n" in told
+    with av.open(str(tmp_path / "out.mp4")) as container:
+        assert container.streams.video[0].frames == 10
+        assert container.streams.audio
 
 
 @pytest.mark.slow
