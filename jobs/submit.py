@@ -90,22 +90,6 @@ def prepare(
     return Prepared(job, price)
 
 
-def estimate(
-    *,
-    team: Team,
-    actor: Actor,
-    form_state: FormState,
-    seconds: Mapping[str, float],
-    webhook: str = "",
-    provider: str = "",
-) -> Quote:
-    """What a submit of this would cost now, with nothing written; 0 for a test. Refused where a submit would be."""
-    prepared = prepare(
-        team=team, actor=actor, form_state=form_state, webhook=webhook, provider=provider, seconds=seconds
-    )
-    return prepared.price
-
-
 def _price(form_state: FormState, own: Mapping[str, inputs.OwnFile], seconds: Mapping[str, float]) -> Quote:
     known = {name: file.seconds for name, file in own.items() if file.seconds is not None}
     price = quote(form_state, {**seconds, **known})

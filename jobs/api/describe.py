@@ -144,7 +144,8 @@ def estimate(spec: ModelSpec) -> Part:
     return {
         "description": _(
             "The price of a request, and what happens to its video, before anything is spent. "
-            "It takes what a submit takes, and is refused where that would be."
+            "It takes what a submit takes, and is refused where that would be, but for credits. "
+            "A test key pays nothing."
         ),
         "requestBody": _body(spec, {**schema.request(spec), "seconds": seconds}),
         "responses": _responses("Estimate", *WITH_KEY, *WITH_BODY),

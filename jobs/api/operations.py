@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
 from ninja import Router
 
-from accounts import ledger
+from accounts import access, ledger
 from jobs import catalog, form_state, idempotency, submit, wire
 from jobs.api import describe, lengths, strict, tags
 from jobs.api.auth import KeyAuth, key_of
@@ -27,16 +27,8 @@ def _submit_operation(spec: ModelSpec) -> Callable[[HttpRequest], JsonResponse]:
     def operation(request: HttpRequest) -> JsonResponse:
         body = read_object(request)
         key = key_of(request)
-        _refuse_unknown_keys(body, SUBMIT)
-        job = submit.submit(
-            team=key.team,
-            actor=key,
-            form_state=form_state.build(spec, body.get("formState")),
-            webhook=strict.text(body, "webhook"),
-            provider=strict.text(body, "provider"),
-            tag=tags.read(body),
-            name=_name(request, body),
-        )
+        asked = _asked(spec, body, SUBMIT)
+        job = submit.submit(team=key.team, actor=key, name=_name(request, body), **asked)
         return JsonResponse(wire.submitted_document(job))
 
     return operation
@@ -46,17 +38,20 @@ def _estimate_operation(spec: ModelSpec) -> Callable[[HttpRequest], JsonResponse
     def operation(request: HttpRequest) -> JsonResponse:
         body = read_object(request)
         key = key_of(request)
-        _refuse_unknown_keys(body, ESTIMATE)
-        state = form_state.build(spec, body.get("formState"))
-        price = submit.estimate(team=key.team, actor=key, form_state=state, seconds=lengths.read(spec, body))
-        available = ledger.balances(key.team).api.available
-        return JsonResponse(_estimate_document(spec, price, available=available))
+        asked = _asked(spec, body, ESTIMATE)
+        found = submit.prepare(team=key.team, actor=key, seconds=lengths.read(spec, body), **asked)
+        told = access.may(key, "credits.read", key.team)
+        available = ledger.balances(key.team).api.available if told else None
+        return JsonResponse(_estimate_document(spec, found.price, available=available))
 
     return operation
 
 
-def _estimate_document(spec: ModelSpec, price: submit.Quote, *, available: int) -> dict[str, Any]:
-    """Credits are the least that it can be where the price is not exact. Lengths in seconds, null if unknown."""
+def _estimate_document(spec: ModelSpec, price: submit.Quote, *, available: int | None) -> dict[str, Any]:
+    """Credits are the least that it can be where the price is not exact. Lengths in seconds, null if unknown.
+
+    available : None for a test key, whose jobs cost nothing and which is told nothing of the team's credits.
+    """
     found = price.lengths
     return {
         "model": spec.slug,
@@ -67,7 +62,18 @@ def _estimate_document(spec: ModelSpec, price: submit.Quote, *, available: int) 
         "trimmedSeconds": round(found.trimmed, 3) if found else None,
         "extendedSeconds": round(found.extended, 3) if found else None,
         "available": available,
-        "enough": price.credits <= available,
+        "enough": available is None or price.credits <= available,
+    }
+
+
+def _asked(spec: ModelSpec, body: dict[str, Any], known: tuple[str, ...]) -> dict[str, Any]:
+    """What both read alike, by the names that submit.submit() and submit.prepare() have for it. Raises Invalid."""
+    _refuse_unknown_keys(body, known)
+    return {
+        "form_state": form_state.build(spec, body.get("formState")),
+        "webhook": strict.text(body, "webhook"),
+        "provider": strict.text(body, "provider"),
+        "tag": tags.read(body),
     }
 
 

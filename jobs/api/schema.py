@@ -148,7 +148,10 @@ ESTIMATE = record(
             "type": ["number", "null"],
             "description": _("For how long the source video plays on, to and fro."),
         },
-        "available": {**WHOLE, "description": _("API credits that the team has now.")},
+        "available": {
+            **or_null(WHOLE),
+            "description": _("API credits that the team has now; null for a test key, whose jobs are free."),
+        },
         "enough": {"type": "boolean", "description": _("Whether they are enough for that.")},
     },
     examples=[

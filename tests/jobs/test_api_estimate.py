@@ -1,10 +1,11 @@
 """POST /api/v1/<model>/estimate: the price before anything is spent."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
-from accounts import ledger
+from accounts import keys, ledger
 from jobs.models import Job
 from tests.jobs.test_models import HERE, LEAST, upload
 
@@ -14,6 +15,15 @@ pytestmark = pytest.mark.django_db
 def estimate(client, character, model, state, **top):
     return client.post(
         f"/api/v1/{model}/estimate",
+        json.dumps({"formState": state, **top}),
+        content_type="application/json",
+        headers=character.headers,
+    )
+
+
+def submit(client, character, state, **top):
+    return client.post(
+        "/api/v1/lipsync-image",
         json.dumps({"formState": state, **top}),
         content_type="application/json",
         headers=character.headers,
@@ -62,12 +72,7 @@ def test_it_is_what_the_submit_then_reserves(client, owner):
     found = estimate(client, owner, "lipsync-image", state=body.pop("formState"), **body).json()
     assert not Job.objects.exists()
     assert ledger.balances(owner.team).api.reserved == 0
-    client.post(
-        "/api/v1/lipsync-image",
-        json.dumps({"formState": state, **body}),
-        content_type="application/json",
-        headers=owner.headers,
-    )
+    submit(client, owner, state, **body)
     assert Job.objects.get().reserved == found["credits"] == 32
 
 
@@ -104,3 +109,47 @@ def test_it_is_refused_where_the_submit_would_be(client, owner, stranger):
     assert (answer.status_code, answer.json()["fields"][0]["code"]) == (422, "upload_not_found")
     assert estimate(client, owner, "lipsync-image", {"image": "x"}).status_code == 422
     assert estimate(client, owner, "lipsync-image", {}, wait=True).json()["fields"][0]["field"] == "wait"
+
+
+@pytest.mark.parametrize(
+    ("top", "field"),
+    [
+        ({"webhook": 5}, "webhook"),
+        ({"webhook": "http://10.0.0.1/hook"}, "webhook"),
+        ({"webhook": "ftp://example.com/"}, "webhook"),
+        ({"provider": ["embedded"]}, "provider"),
+        ({"provider": "nobody"}, "provider"),
+        ({"reference": 7}, "reference"),
+        ({"reference": "x" * 201}, "reference"),
+        ({"reference": "a\nb"}, "reference"),
+        ({"metadata": []}, "metadata"),
+        ({"metadata": {"a": [[[[[1]]]]]}}, "metadata"),
+        ({"metadata": {str(number): number for number in range(17)}}, "metadata"),
+        ({"webhok": "https://example.com/"}, "webhok"),
+    ],
+)
+def test_the_top_level_is_refused_alike(client, owner, top, field):
+    state = LEAST["lipsync-image"]
+    answer = estimate(client, owner, "lipsync-image", state, **top)
+    submitted = submit(client, owner, state, **top)
+    assert (answer.status_code, answer.json()) == (422, submitted.json())
+    assert [problem["field"] for problem in answer.json()["fields"]] == [field]
+    assert not Job.objects.exists()
+
+
+def test_with_a_test_key_it_is_free_and_its_words_are_checked(client, owner):
+    _key, secret = keys.issue(team=owner.team, created_by=owner.user, is_test=True)
+    tester = replace(owner, secret=secret)
+    state = {**LEAST["lipsync-image"], "prompt": "test:slow"}
+    found = estimate(client, tester, "lipsync-image", state, seconds={"audio": 7}).json()
+    assert (found["credits"], found["billedSeconds"], found["available"], found["enough"]) == (
+        0,
+        7,
+        None,
+        True,
+    )
+    wrong = {**state, "prompt": "test:slwo"}
+    answer = estimate(client, tester, "lipsync-image", wrong)
+    assert (answer.status_code, answer.json()) == (422, submit(client, tester, wrong).json())
+    assert answer.json()["fields"][0]["field"] == "formState.prompt"
+    assert estimate(client, owner, "lipsync-image", wrong).status_code == 200
