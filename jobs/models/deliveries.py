@@ -63,13 +63,26 @@ class WebhookDelivery(models.Model):
     attempts_before = models.PositiveSmallIntegerField(default=0)
     due_at = models.DateTimeField(default=timezone.now)
     tried_at = models.DateTimeField(null=True)
+    # When it takes one of its team's places for webhooks that nobody pays for; null for a paid job's.
+    unpaid_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     class Meta:
         verbose_name_plural = "webhook deliveries"
         indexes = [
-            # The deliverer reads what is due.
-            models.Index(fields=["due_at"], name="delivery_due", condition=models.Q(state="due")),
+            # The deliverer asks each receiver for what is due longest, and what is under way anywhere.
+            models.Index(
+                fields=["receiver", "due_at"], name="delivery_due_of", condition=models.Q(state="due")
+            ),
+            models.Index(
+                fields=["held_until"], name="delivery_held", condition=models.Q(held_until__isnull=False)
+            ),
+            # The limit on a team's tests.
+            models.Index(
+                fields=["team", "unpaid_at"],
+                name="delivery_unpaid",
+                condition=models.Q(unpaid_at__isnull=False),
+            ),
             # A team's list, newest first.
             models.Index(fields=["team", "-created_at", "-id"], name="delivery_by_team"),
         ]

@@ -208,10 +208,15 @@ def delivery_card(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 @require_POST
 def replay(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     found = _own(request, pk)
-    if queue.replay(found.pk, team=request.team, actor=request.membership):
-        messages.success(request, _("The webhook is being sent again."))
+    try:
+        sent = queue.replay(found.pk, team=request.team, actor=request.membership)
+    except queue.TooManyTests:
+        messages.error(request, _("That was many tests; please wait a minute."))
     else:
-        messages.info(request, _("It is being sent right now, or is too old to be sent again."))
+        if sent:
+            messages.success(request, _("The webhook is being sent again."))
+        else:
+            messages.info(request, _("It is being sent right now, or is too old to be sent again."))
     return redirect("delivery", found.pk)
 
 

@@ -20,17 +20,22 @@ from jobs.problems import FieldProblem, Invalid
 from jobs.webhooks import message, rotation
 from lipsyncweb.http.outbound import Refused, check_address, policy_from_settings
 
-TESTS_A_MINUTE = 10
+TESTS_A_MINUTE = 10  # of a team: tests, webhooks of its test keys' jobs, and replays of both
 MINUTE = timedelta(minutes=1)
 
 
 class TooManyTests(Exception):
-    """A team has sent its share of tests for this minute."""
+    """A team has sent its share of webhooks that nobody pays for, for this minute."""
 
 
 def announce(job: Job) -> None:
     """Write the webhook of a job that has just ended, in the caller's transaction, and nudge after it."""
-    if job.webhook:
+    if not job.webhook:
+        return
+    if job.is_test:
+        place = _next_place(job.team)
+        _add(job.team, job.webhook, job=job, unpaid_at=place, due_at=place)
+    else:
         _add(job.team, job.webhook, job=job)
 
 
@@ -41,11 +46,25 @@ def send_test(*, team: Team, actor: Actor | None, url: str = "") -> WebhookDeliv
     """
     access.require(actor, "webhooks.replay", team)
     url = check_url(url or settings_of(team).url, field="url")
-    recent = WebhookDelivery.objects.filter(team=team, job=None, created_at__gt=timezone.now() - MINUTE)
-    if recent.count() >= TESTS_A_MINUTE:
-        raise TooManyTests
     with transaction.atomic():
-        return _add(team, url, document=message.sample())
+        place = _next_place(team)
+        if place > timezone.now():
+            raise TooManyTests
+        return _add(team, url, document=message.sample(), unpaid_at=place)
+
+
+def _next_place(team: Team) -> datetime:
+    """When the team's next unpaid webhook may go: now, or a minute after its tenth last.
+
+    For the transaction that writes it. The lock makes two that count at once take different places; it is not the
+    team's own, which the claim of a job holds before it wants the job.
+    """
+    WebhookSettings.objects.get_or_create(team=team)
+    WebhookSettings.objects.select_for_update(no_key=True).get(team=team)
+    now = timezone.now()
+    last = WebhookDelivery.objects.filter(team=team, unpaid_at__gt=now - MINUTE).order_by("-unpaid_at")
+    tenth = last.values_list("unpaid_at", flat=True)[TESTS_A_MINUTE - 1 : TESTS_A_MINUTE]
+    return max([now, *(at + MINUTE for at in tenth)])
 
 
 def _add(team: Team, url: str, **what: object) -> WebhookDelivery:
@@ -56,15 +75,42 @@ def _add(team: Team, url: str, **what: object) -> WebhookDelivery:
 
 
 def replay(delivery_id: uuid.UUID, *, team: Team, actor: Actor | None) -> bool:
-    """Send one again, whatever became of it. False: it is being sent right now, or is too old to be."""
+    """Send one again, whatever became of it. False: it is being sent right now, or is too old to be.
+
+    Raises TooManyTests for one that nobody pays for, and PermissionDenied.
+    """
     access.require(actor, "webhooks.replay", team)
-    return bool(_replay(WebhookDelivery.objects.filter(team=team, pk=delivery_id)))
+    rows = WebhookDelivery.objects.filter(team=team, pk=delivery_id)
+    with transaction.atomic():
+        if _replay(rows.filter(unpaid_at=None)) or _replay_unpaid(team, rows):
+            return True
+        if _sendable(rows, timezone.now()).exclude(unpaid_at=None).exists():
+            raise TooManyTests
+        return False
 
 
 def replay_failed(*, team: Team, actor: Actor | None, since: datetime) -> int:
-    """Send again what failed at `since` or later and has not arrived: given up or waiting for its next try."""
+    """Send again what failed at `since` or later and has not arrived: given up or waiting for its next try.
+
+    Of the webhooks of test keys' jobs as many as the team may send this minute. Returns how many.
+    """
     access.require(actor, "webhooks.replay", team)
-    return _replay(failed(team).filter(job__isnull=False, tried_at__gte=since))
+    rows = failed(team).filter(job__isnull=False, tried_at__gte=since)
+    with transaction.atomic():
+        return _replay(rows.filter(unpaid_at=None)) + _replay_unpaid(team, rows)
+
+
+def _replay_unpaid(team: Team, rows: QuerySet[WebhookDelivery]) -> int:
+    """Those that the team has places for. One that took its place within this minute would count but once."""
+    unpaid = rows.exclude(unpaid_at=None)
+    if not unpaid.exists():
+        return 0
+    if _next_place(team) > (now := timezone.now()):
+        return 0
+    taken = WebhookDelivery.objects.filter(team=team, unpaid_at__gt=now - MINUTE).count()
+    chosen = _sendable(unpaid, now).filter(unpaid_at__lte=now - MINUTE).order_by("tried_at")
+    keys = list(chosen.values_list("pk", flat=True)[: TESTS_A_MINUTE - taken])
+    return _replay(unpaid.filter(pk__in=keys), unpaid_at=now)
 
 
 def failed(team: Team) -> QuerySet[WebhookDelivery]:
@@ -73,16 +119,20 @@ def failed(team: Team) -> QuerySet[WebhookDelivery]:
     return WebhookDelivery.objects.filter(Q(state=DeliveryState.EXHAUSTED) | again, team=team)
 
 
-def _replay(rows: QuerySet[WebhookDelivery]) -> int:
+def _replay(rows: QuerySet[WebhookDelivery], **and_set: datetime) -> int:
     """Due now, with the whole schedule before them. What a worker has in hand is left to it."""
     now = timezone.now()
-    free = Q(held_until=None) | Q(held_until__lte=now)
-    count = rows.filter(free, created_at__gte=kept_since(now)).update(
-        state=DeliveryState.DUE, due_at=now, held_until=None, attempts_before=F("attempts")
+    count = _sendable(rows, now).update(
+        state=DeliveryState.DUE, due_at=now, held_until=None, attempts_before=F("attempts"), **and_set
     )
     if count:
         transaction.on_commit(outbox.nudge_deliver)
     return count
+
+
+def _sendable(rows: QuerySet[WebhookDelivery], now: datetime) -> QuerySet[WebhookDelivery]:
+    free = Q(held_until=None) | Q(held_until__lte=now)
+    return rows.filter(free, created_at__gte=kept_since(now))
 
 
 def kept_since(now: datetime) -> datetime:

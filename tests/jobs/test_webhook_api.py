@@ -176,6 +176,9 @@ def test_tests_are_bounded_and_say_when_to_come_back(owner, client):
         assert post(client, owner, "/test", {"url": HOOK}).status_code == 202
     answer = post(client, owner, "/test", {"url": HOOK})
     assert (answer.status_code, answer["Retry-After"]) == (429, "60")
+    sent = WebhookDelivery.objects.first()
+    answer = post(client, owner, f"/deliveries/{sent.pk}/replay")
+    assert (answer.status_code, answer["Retry-After"]) == (429, "60")
 
 
 @pytest.mark.parametrize(

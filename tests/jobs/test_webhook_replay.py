@@ -1,17 +1,20 @@
 """Sending again, tests, the default address, and what is forgotten."""
 
 import json
+import threading
 from datetime import timedelta
 
 import pytest
 from django.core.exceptions import PermissionDenied
+from django.db import connection
+from django.db.models import F
 from django.utils import timezone
 from pytest_httpserver import HTTPServer
 from standardwebhooks import Webhook
 
 from accounts.teams import webhook_secret
 from jobs import cursors, wire
-from jobs.models import DeliveryAttempt, Job, Receiver, WebhookDelivery
+from jobs.models import DeliveryAttempt, Job, Receiver, State, WebhookDelivery
 from jobs.problems import Invalid
 from jobs.webhooks import deliver, deliveries, queue
 from tests.jobs.making import make_job
@@ -131,6 +134,96 @@ def test_tests_are_bounded(owner):
         queue.send_test(team=owner.team, actor=owner.key, url=NOWHERE)
     with pytest.raises(queue.TooManyTests):
         queue.send_test(team=owner.team, actor=owner.key, url=NOWHERE)
+
+
+def ended_test(owner, url=NOWHERE) -> WebhookDelivery:
+    """The webhook of a test key's job that has just ended."""
+    job = make_job(owner, webhook=url)
+    Job.objects.filter(pk=job.pk).update(is_test=True, state=State.COMPLETED)
+    job.refresh_from_db()
+    queue.announce(job)
+    return WebhookDelivery.objects.get(job=job)
+
+
+def age(**by: float) -> None:
+    """Let this time pass for the places of all webhooks."""
+    WebhookDelivery.objects.update(unpaid_at=F("unpaid_at") - timedelta(**by))
+
+
+def test_webhooks_of_test_jobs_take_the_places_of_tests_and_wait_for_one(owner, stranger):
+    for _ in range(queue.TESTS_A_MINUTE):
+        assert waits(ended_test(owner)) <= 0
+    with pytest.raises(queue.TooManyTests):
+        queue.send_test(team=owner.team, actor=owner.key, url=NOWHERE)
+    later = [ended_test(owner) for _ in range(queue.TESTS_A_MINUTE + 1)]
+    assert waits(later[0]) == pytest.approx(60, abs=5)
+    assert waits(later[-1]) == pytest.approx(120, abs=5)
+    assert waits(ended_test(stranger)) <= 0
+    assert waits(ended(owner, NOWHERE)) <= 0  # it is paid for
+
+
+def test_a_test_that_is_sent_again_is_one_more(owner):
+    sent = [
+        queue.send_test(team=owner.team, actor=owner.key, url=NOWHERE) for _ in range(queue.TESTS_A_MINUTE)
+    ]
+    who = {"team": owner.team, "actor": owner.key}
+    with pytest.raises(queue.TooManyTests):
+        queue.replay(sent[0].pk, **who)
+    age(seconds=61)
+    assert all(queue.replay(each.pk, **who) for each in sent)
+    for again in (lambda: queue.replay(sent[0].pk, **who), lambda: queue.send_test(url=NOWHERE, **who)):
+        with pytest.raises(queue.TooManyTests):
+            again()
+
+
+def test_one_test_is_not_sent_again_within_its_minute(owner):
+    """Its place counts once, however often it were sent."""
+    sent = queue.send_test(team=owner.team, actor=owner.key, url=NOWHERE)
+    with pytest.raises(queue.TooManyTests):
+        queue.replay(sent.pk, team=owner.team, actor=owner.key)
+    age(seconds=61)
+    assert queue.replay(sent.pk, team=owner.team, actor=owner.key)
+
+
+def test_of_failed_webhooks_of_test_jobs_as_many_are_sent_again_as_there_are_places(owner, httpserver):
+    failing(owner, httpserver)
+    for _ in range(queue.TESTS_A_MINUTE + 2):
+        ended_test(owner)
+    now = timezone.now()
+    WebhookDelivery.objects.update(state="exhausted", attempts=1, tried_at=now)
+    age(minutes=5)
+    again = {"team": owner.team, "actor": owner.key, "since": now - timedelta(minutes=1)}
+    assert queue.replay_failed(**again) == 1 + queue.TESTS_A_MINUTE
+    WebhookDelivery.objects.filter(unpaid_at=None).update(state="delivered")
+    WebhookDelivery.objects.exclude(unpaid_at=None).update(state="exhausted")
+    assert queue.replay_failed(**again) == 0
+    age(minutes=5)
+    assert queue.replay_failed(**again) == queue.TESTS_A_MINUTE
+
+
+@pytest.mark.django_db(transaction=True)
+def test_tests_that_are_sent_at_once_are_bounded_too(owner):
+    threads = 2 * queue.TESTS_A_MINUTE // 5
+    barrier, refused = threading.Barrier(threads), []
+
+    def work() -> None:
+        try:
+            barrier.wait(10)
+            for _ in range(5):
+                try:
+                    queue.send_test(team=owner.team, actor=owner.key, url=NOWHERE)
+                except queue.TooManyTests:
+                    refused.append(1)
+        finally:
+            connection.close()
+
+    workers = [threading.Thread(target=work) for _ in range(threads)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert WebhookDelivery.objects.count() == queue.TESTS_A_MINUTE
+    assert len(refused) == queue.TESTS_A_MINUTE
 
 
 @pytest.mark.parametrize("url", ["", "https://10.0.0.1/", "ftp://example.com/", "https://example.com:22/"])
