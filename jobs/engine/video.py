@@ -9,6 +9,7 @@ from jobs.engine.contract import RenderReport
 from jobs.engine.dub import Dubber
 from jobs.engine.errors import InputError
 from jobs.engine.follow import Follower, Seen
+from jobs.engine.glimpse import faces_elsewhere
 from jobs.engine.landmarks import LandmarkSource
 from jobs.engine.memory import give_back
 from jobs.engine.mouth import Style
@@ -37,6 +38,9 @@ class VideoRender(Work):
             )
             mask = self.mask(clip.width, clip.height)
         fps, size, sound = float(clip.fps), (clip.height, clip.width), self.request.inputs["audio"]
+        self.tell("face", 0.02)
+        with self.timed("face"):
+            self._look_through(clip, mask)
         with self.timed("phones"):
             track = self.track(speech, fps)
         dubbing = Dubbing(self.landmarks, fps, style=self.direction.style, mask=mask, warn=self.warn)
@@ -44,6 +48,18 @@ class VideoRender(Work):
         self.write(self.output(size=size, fps=clip.fps, sound=sound), frames, clip.frames)
         give_back()
         return self.report(frames=clip.frames, fps=fps, size=size, faces=dubbing.faces)
+
+    def _look_through(self, clip: Clip, mask: Array | None) -> None:
+        """Refuse a long video at once where it is certain to be refused at its end."""
+        elsewhere = faces_elsewhere(
+            self.request.inputs["video"],
+            self.landmarks,
+            size=(clip.width, clip.height),
+            seconds=min(clip.source_seconds, clip.frames / float(clip.fps)),
+            mask=mask,
+        )
+        if elsewhere is not None:
+            raise _beside_the_mask() if elsewhere else _no_face()
 
 
 class Dubbing:

@@ -12,6 +12,7 @@ from PIL import Image
 from jobs.engine import Canceled, InputError, RenderReport, RenderRequest, metrics
 from jobs.engine.audio import Phone
 from jobs.engine.clip import Clip
+from jobs.engine.glimpse import faces_elsewhere
 from jobs.engine.landmarks import MediapipeLandmarks
 from jobs.engine.rendering import render
 from jobs.engine.visemes import frame_count
@@ -168,6 +169,47 @@ def test_canceling_leaves_nothing_behind(video, voice, tmp_path):
             phones=Script(PHONES),
         )
     assert not (tmp_path / "out.mp4").exists()
+
+
+@pytest.fixture(scope="module")
+def nobody() -> list[np.ndarray]:
+    """Ten seconds at 10 frames a second."""
+    noise = np.asarray(Image.effect_noise((SIDE, SIDE), 60).convert("RGB"))
+    return [np.roll(noise, k, axis=0) for k in range(100)]
+
+
+def glimpsed(path: Path, *, mask: np.ndarray | None = None) -> int | None:
+    return faces_elsewhere(path, MediapipeLandmarks.shared(), size=(SIDE, SIDE), seconds=9.9, mask=mask)
+
+
+def test_a_long_video_without_a_face_is_refused_before_a_frame_is_made(nobody, tmp_path):
+    video = film(tmp_path / "in.mp4", nobody, rate=10, options={"g": "10", "preset": "ultrafast"})
+    stages: list[str] = []
+    inputs = {"video": video, "audio": tone(tmp_path / "a.wav", seconds=10.0)}
+    with pytest.raises(InputError, match="No face was found in the video") as refused:
+        render(
+            RenderRequest("lipsync-video", inputs, tmp_path / "out.mp4", resolution=SIDE),
+            on_progress=lambda stage, fraction: stages.append(stage),
+            is_canceled=lambda: False,
+            phones=Script(PHONES),
+        )
+    assert refused.value.code == "no_face"
+    assert set(stages) == {"read", "face"}
+
+
+def test_a_face_anywhere_or_frames_that_nobody_saw_refuse_nothing(nobody, pictures, tmp_path):
+    options = {"preset": "ultrafast", "g": "10", "sc_threshold": "0"}
+    late = [*nobody[:60], *pictures[:12], *nobody[72:]]
+    shown = film(tmp_path / "late.mp4", late, rate=10, options=options)
+    assert glimpsed(shown) is None
+    mask = np.zeros((SIDE, SIDE), np.uint8)
+    mask[:, :40] = 255
+    assert glimpsed(shown, mask=mask) == 1
+    hidden = film(tmp_path / "sparse.mp4", nobody, rate=10, options={**options, "g": "30"})
+    assert glimpsed(hidden) is None
+    broken = tmp_path / "broken.mp4"
+    broken.write_bytes(shown.read_bytes()[:20_000])
+    assert glimpsed(broken) is None
 
 
 def test_video_without_a_face_is_refused_and_leaves_nothing(voice, tmp_path):
