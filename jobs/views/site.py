@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest
@@ -12,9 +14,10 @@ from django.views.decorators.http import require_POST, require_safe
 
 from accounts import access, keys
 from accounts.models import ApiKey
-from jobs import catalog, words
-from jobs.api import codes, describe, schema, tags
+from jobs import catalog, idempotency, media, words
+from jobs.api import body, codes, describe, schema, tags
 from jobs.api.site import api
+from jobs.catalog.base import ACCEPTS
 from jobs.catalog.pricing import CREDITS_A_SECOND, MINIMUM_SECONDS, credits_for
 from jobs.templatetags.ui import THEME_COOKIE, THEMES
 from jobs.views import examples
@@ -55,14 +58,26 @@ def home(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def docs(request: HttpRequest) -> HttpResponse:
-    site = settings.SITE_URL
     context = {
         "models": catalog.MODELS.values(),
         "prices": prices(),
         "minimum_seconds": MINIMUM_SECONDS,
-        "base": f"{site}/api/v1",
+        "base": f"{settings.SITE_URL}/api/v1",
         "key": _newest_key(request),
         "endpoints": list(_endpoints()),
+        "beside": list(schema.JOB["properties"].items())[SEVEN:],
+        "refusals": describe.REFUSALS.items(),
+        "codes": list(codes.everything()),
+        "warnings": words.WARNINGS.items(),
+        "extended_rule": words.extended_rule(),
+        "limits": _limits(),
+        **_examples(settings.SITE_URL),
+    }
+    return render(request, "site/docs.html", context)
+
+
+def _examples(site: str) -> dict[str, Any]:
+    return {
         "examples": examples.submit(site),
         "repeating": examples.repeat_with_curl(site),
         "estimating": examples.estimate_with_curl(site),
@@ -72,27 +87,29 @@ def docs(request: HttpRequest) -> HttpResponse:
         "canceling": examples.cancel_with_curl(site),
         "verifying": examples.verify(),
         "answer": examples.answer(),
-        "beside": list(schema.JOB["properties"].items())[SEVEN:],
         "error": examples.ERROR,
-        "refusals": describe.REFUSALS.items(),
-        "codes": list(codes.everything()),
-        "warnings": words.WARNINGS.items(),
-        "extended_rule": words.extended_rule(),
-        "limits": {
-            "image": settings.MEDIA_MAX_IMAGE_BYTES // 1_000_000,
-            "audio": settings.MEDIA_MAX_AUDIO_BYTES // 1_000_000,
-            "video": settings.MEDIA_MAX_VIDEO_BYTES // 1_000_000,
-            "seconds": settings.OUTPUT_MAX_SECONDS,
-            "days": settings.RESULT_DAYS,
-            "requests": settings.API_REQUESTS_PER_MINUTE,
-            "upload_days": settings.UPLOAD_DAYS,
-            "body": settings.DATA_UPLOAD_MAX_MEMORY_SIZE // 1_000_000,
-            "reference": tags.REFERENCE_LENGTH,
-            "metadata_keys": tags.METADATA_KEYS,
-            "metadata_bytes": tags.METADATA_BYTES,
-        },
     }
-    return render(request, "site/docs.html", context)
+
+
+def _limits() -> dict[str, int]:
+    """Each from where it is checked. Sizes are megabytes."""
+    megabytes = {kind: media.limits_for(kind).bytes // 1_000_000 for kind in ACCEPTS}
+    return {
+        **megabytes,
+        "megapixels": media.limits_for("image").pixels // 1_000_000,
+        "side": media.limits_for("video").side,
+        "seconds": settings.OUTPUT_MAX_SECONDS,
+        "days": settings.RESULT_DAYS,
+        "requests": settings.API_REQUESTS_PER_MINUTE,
+        "upload_days": settings.UPLOAD_DAYS,
+        "body": settings.DATA_UPLOAD_MAX_MEMORY_SIZE // 1_000_000,
+        "depth": body.DEEPEST,
+        "name": idempotency.LONGEST,
+        "name_hours": idempotency.KEPT // timedelta(hours=1),
+        "reference": tags.REFERENCE_LENGTH,
+        "metadata_keys": tags.METADATA_KEYS,
+        "metadata_bytes": tags.METADATA_BYTES,
+    }
 
 
 def _newest_key(request: HttpRequest) -> ApiKey | None:

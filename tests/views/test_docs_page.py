@@ -6,8 +6,10 @@ import pytest
 
 from accounts import keys
 from accounts.models import Role
-from jobs.api import codes, describe
+from jobs import idempotency
+from jobs.api import body, codes, describe
 from jobs.api.site import api
+from jobs.engine.limits import DEFAULT as LIMITS
 from tests.conftest import character
 
 pytestmark = pytest.mark.django_db
@@ -56,6 +58,15 @@ def test_every_request_code_and_status_is_there(client):
         assert str(each.sentence) in text
     for status in describe.REFUSALS:
         assert f"<td>{status}</td>" in text
+
+
+def test_limits_are_printed_from_where_they_are_checked(client, settings):
+    settings.MEDIA_MAX_VIDEO_BYTES = 77_000_000
+    text = page(client)
+    assert f"PNG, JPEG or WebP, up to {LIMITS.pixels // 1_000_000} megapixels and 30 MB." in text
+    assert f"up to {LIMITS.side} pixels on a side and 77 MB." in text
+    assert f"of JSON, nested {body.DEEPEST} deep." in text
+    assert f"up to {idempotency.LONGEST} printable characters. Sent again within 24 hours" in text
 
 
 def test_the_page_to_try_it_takes_everything_from_here(client):
