@@ -9,17 +9,18 @@ import logging
 import random
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import DatabaseError, transaction
-from django.db.models import F, QuerySet
+from django.db.models import F, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
+from accounts.models import Team
 from jobs import trials
 from jobs.models import DeliveryAttempt, Receiver, WebhookDelivery
 from jobs.models.deliveries import DeliveryState
@@ -54,7 +55,7 @@ RECEIVER_AT_ONCE = 3
 TEAM_AT_ONCE = 6
 FAILING_RECEIVER_AT_ONCE = 1
 FAILING_TEAM_AT_ONCE = 2
-FAILING_AT_ONCE = 8  # ... and for all that have been failing
+FAILING_AT_ONCE = 8  # ... and for all that have been failing, where workers that count at once may exceed it
 
 BROKEN = Attempted(
     code="internal_error", error="Something went wrong on the site's side; see its log.", duration_ms=0
@@ -118,35 +119,68 @@ def claim_next() -> WebhookDelivery | None:
     return None
 
 
+@dataclass(frozen=True)
+class Places:
+    """How many requests are under way, of all workers: for each receiver and team, and of those that have failed."""
+
+    receivers: Counter[int]
+    teams: Counter[int]
+    failing_teams: Counter[int]
+
+    @classmethod
+    def taken(cls) -> "Places":
+        rows = WebhookDelivery.objects.filter(state=DeliveryState.DUE, held_until__gt=timezone.now())
+        found = list(rows.values_list("receiver_id", "team_id", "receiver__failures"))
+        return cls(
+            Counter(receiver for receiver, _team, _failures in found),
+            Counter(team for _receiver, team, _failures in found),
+            Counter(team for _receiver, team, failures in found if failures),
+        )
+
+    def with_room(self, receivers: QuerySet[Receiver]) -> QuerySet[Receiver]:
+        """Those of the receivers that may have one more."""
+        found = receivers.exclude(pk__in=_full(self.receivers, RECEIVER_AT_ONCE))
+        found = found.exclude(team__in=_full(self.teams, TEAM_AT_ONCE))
+        if self.failing_teams.total() >= FAILING_AT_ONCE:
+            return found.filter(failures=0)
+        found = found.exclude(pk__in=_full(self.receivers, FAILING_RECEIVER_AT_ONCE), failures__gt=0)
+        return found.exclude(team__in=_full(self.failing_teams, FAILING_TEAM_AT_ONCE), failures__gt=0)
+
+
+def _full(taken: Counter[int], at_once: int) -> Iterable[int]:
+    return [pk for pk, count in taken.items() if count >= at_once]
+
+
 def _next_in_line() -> WebhookDelivery | None:
-    now = timezone.now()
-    under_way = WebhookDelivery.objects.filter(state=DeliveryState.DUE, held_until__gt=now)
-    rows = list(under_way.values_list("receiver_id", "team_id", "receiver__failures"))
-    failing = [row for row in rows if row[2]]
-    due = WebhookDelivery.objects.filter(state=DeliveryState.DUE, due_at__lte=now)
-    due = _leave_out(due, [row[0] for row in rows], "receiver", RECEIVER_AT_ONCE)
-    due = _leave_out(due, [row[1] for row in rows], "team", TEAM_AT_ONCE)
-    sick = {"receiver__failures__gt": 0}
-    due = _leave_out(due, [row[0] for row in failing], "receiver", FAILING_RECEIVER_AT_ONCE, **sick)
-    due = _leave_out(due, [row[1] for row in failing], "team", FAILING_TEAM_AT_ONCE, **sick)
-    if len(failing) >= FAILING_AT_ONCE:
-        due = due.filter(receiver__failures=0)
-    return due.order_by(F("receiver__served_at").asc(nulls_first=True), "due_at").first()
+    """First the receiver, then its oldest: what is asked for grows with the receivers and not with the backlog."""
+    receiver = _next_receiver()
+    return _due(receiver.pk).first() if receiver else None
 
 
-def _leave_out(
-    due: QuerySet[WebhookDelivery], taken: list[int], kind: str, at_once: int, **only: int
-) -> QuerySet[WebhookDelivery]:
-    """Without those whose receiver or team has all its places taken."""
-    full = [pk for pk, count in Counter(taken).items() if count >= at_once]
-    return due.exclude(**{f"{kind}__in": full}, **only) if full else due
+def _next_receiver() -> Receiver | None:
+    # One value of one row: a join or EXISTS would let PostgreSQL read all that is due.
+    oldest = Subquery(_due(OuterRef("pk")).values("due_at")[:1])
+    waiting = Receiver.objects.alias(oldest=oldest).filter(oldest__lte=timezone.now())
+    return Places.taken().with_room(waiting).order_by(F("served_at").asc(nulls_first=True), "pk").first()
+
+
+def _due(receiver: int | OuterRef) -> QuerySet[WebhookDelivery]:
+    """What is to be sent to a receiver, that which comes due first at the head."""
+    return WebhookDelivery.objects.filter(receiver=receiver, state=DeliveryState.DUE).order_by("due_at")
 
 
 def _claim(row: WebhookDelivery) -> bool:
-    """Hold it past the longest attempt, and write the attempt down before anything leaves."""
-    now = timezone.now()
-    until = now + timedelta(seconds=settings.WEBHOOK_TIMEOUT_SECONDS * 2 + 30)
+    """Hold it past the longest attempt, and write the attempt down before anything leaves.
+
+    The places are counted again under the lock of the team, which its receivers have in common: workers that
+    counted at once would exceed them.
+    """
     with transaction.atomic():
+        Team.objects.select_for_update(no_key=True).get(pk=row.team_id)
+        if not Places.taken().with_room(Receiver.objects.filter(pk=row.receiver_id)).exists():
+            return False
+        now = timezone.now()
+        until = now + timedelta(seconds=settings.WEBHOOK_TIMEOUT_SECONDS * 2 + 30)
         mine = WebhookDelivery.objects.filter(
             pk=row.pk, state=DeliveryState.DUE, attempts=row.attempts, due_at__lte=now
         ).update(attempts=row.attempts + 1, due_at=until, held_until=until, tried_at=now)
