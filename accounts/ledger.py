@@ -92,6 +92,25 @@ def grant(
     )
 
 
+def reserve_new(*, team: Team, kind: str, amount: int, reference: str, source: Source) -> None:
+    """As reserve(), under a reference that nothing was written for: in the caller's transaction, with no savepoint."""
+    _require_positive(amount)
+    line = Entry(
+        kind=EntryKind.RESERVE,
+        available_change=-amount,
+        reserved_change=amount,
+        reference=reference,
+        job_id=source.job_id,
+        key=source.key,
+        person=source.person,
+    )
+    purses = Purse.objects.filter(team=team, kind=kind)
+    try:
+        _change(purses, line)
+    except _Refused:
+        raise _why_refused(purses.get(), line) from None
+
+
 def reserve(*, team: Team, kind: str, amount: int, reference: str, source: Source) -> bool:
     """Set `amount` aside, or raise NotEnoughCredits and change nothing."""
     _require_positive(amount)

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.core.exceptions import PermissionDenied
 from django.db import IntegrityError, transaction
-from django.db.models import F, Q, QuerySet
+from django.db.models import F, OuterRef, Q, QuerySet
 from django.utils.translation import gettext as _
 
 from accounts import access
@@ -68,7 +68,7 @@ class Choice:
     connection: Connection | None
 
 
-def usable(team: Team) -> QuerySet[Connection]:
+def usable(team: Team | OuterRef) -> QuerySet[Connection]:
     """Connections that this team's jobs may use: its own and the operator's."""
     return Connection.objects.filter(Q(team=team) | Q(team=None), is_active=True)
 
@@ -78,10 +78,13 @@ def of_team(team: Team) -> QuerySet[Connection]:
     return Connection.objects.filter(team=team)
 
 
-def choices(team: Team, model: str) -> list[Choice]:
-    """What the form offers, most preferred first. A team's own connection hides the operator's of that name."""
+def choices(team: Team, model: str, *, any_usable: bool = True) -> list[Choice]:
+    """What the form offers, most preferred first. A team's own connection hides the operator's of that name.
+
+    `any_usable` False spares a query where it is known that there is no connection.
+    """
     found: dict[str, Connection] = {}
-    for connection in usable(team).order_by(F("team").asc(nulls_first=True)):
+    for connection in usable(team).order_by(F("team").asc(nulls_first=True)) if any_usable else ():
         if not connection.only_models or model in connection.only_models:
             found[connection.name] = connection
     ranked: list[tuple[int, Choice]] = [(each.preference, Choice(each.name, each)) for each in found.values()]
@@ -90,9 +93,11 @@ def choices(team: Team, model: str) -> list[Choice]:
     return [choice for _rank, choice in sorted(ranked, key=lambda pair: (pair[0], pair[1].name))]
 
 
-def choose(team: Team, form_state: FormState, wanted: str = "") -> Connection | None:
+def choose(
+    team: Team, form_state: FormState, wanted: str = "", *, any_usable: bool = True
+) -> Connection | None:
     """The connection that makes this job, None for this machine's engine. Raises Invalid."""
-    offered = choices(team, form_state.model)
+    offered = choices(team, form_state.model, any_usable=any_usable)
     for choice in offered:
         if wanted and choice.name != wanted:
             continue

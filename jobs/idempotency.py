@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from django.db import IntegrityError, transaction
+from django.db import connection
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -68,6 +68,11 @@ def find(name: Name, *, team: Team) -> Job | None:
     return earlier.job if earlier else None
 
 
+# What bulk_create(ignore_conflicts=True) would send, which does not tell whether it was this row that was written.
+INSERT = """INSERT INTO jobs_idempotencykey (team_id, scope, key, fingerprint, job_id, created_at)
+    VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING"""
+
+
 def claim(name: Name, *, team: Team, job: Job) -> Job | None:
     """Name `job`, in the transaction that saves it; the earlier job when the name is taken.
 
@@ -75,18 +80,30 @@ def claim(name: Name, *, team: Team, job: Job) -> Job | None:
 
     The insert comes first: a racer waits at the unique index until this transaction has ended, one way or the other.
     """
-    rows = IdempotencyKey.objects.filter(team=team, scope=name.scope, key=name.key)
-    rows.filter(created_at__lt=timezone.now() - KEPT).delete()
-    try:
-        with transaction.atomic():
-            IdempotencyKey.objects.create(
-                team=team, scope=name.scope, key=name.key, fingerprint=name.fingerprint, job_id=job.pk
-            )
-    except IntegrityError:
-        if earlier := find(name, team=team):
-            return earlier
-        raise InFlight from None
-    return None
+    row = IdempotencyKey(
+        team=team, scope=name.scope, key=name.key, fingerprint=name.fingerprint, job_id=job.pk
+    )
+    if _insert(row) or _take_over(row):
+        return None
+    if earlier := find(name, team=team):
+        return earlier
+    raise InFlight
+
+
+def _insert(row: IdempotencyKey) -> bool:
+    names = ("team", "scope", "key", "fingerprint", "job", "created_at")
+    fields = [IdempotencyKey._meta.get_field(name) for name in names]
+    values = [field.get_db_prep_save(getattr(row, field.attname), connection) for field in fields]
+    with connection.cursor() as cursor:
+        cursor.execute(INSERT, values)
+        return cursor.rowcount == 1
+
+
+def _take_over(row: IdempotencyKey) -> bool:
+    """Use the name anew where it is too old to count, and expire() has not come by yet."""
+    old = IdempotencyKey.objects.filter(team=row.team, scope=row.scope, key=row.key)
+    changes = {"fingerprint": row.fingerprint, "job": row.job_id, "created_at": row.created_at}
+    return bool(old.filter(created_at__lt=timezone.now() - KEPT).update(**changes))
 
 
 def expire() -> int:

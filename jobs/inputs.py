@@ -6,7 +6,8 @@ They are fetched by the light worker before the job waits for its render, so tha
 import functools
 import shutil
 import time
-from collections.abc import Mapping
+import uuid
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -41,17 +42,18 @@ class OwnFile:
 def own_inputs(team: Team, form_state: FormState) -> dict[str, OwnFile]:
     """Those inputs of the request that lie here: uploads of this team, and the samples. Raises Invalid."""
     found = {}
-    for field in form_state.spec.media_fields:
-        value = form_state.values.get(field.name)
+    given = {field: form_state.values.get(field.name) for field in form_state.spec.media_fields}
+    uploads = _uploads(team, [value for value in given.values() if value])
+    for field, value in given.items():
         if value is None:
             continue
-        if upload_id(value):
-            upload = _upload(team, value, field.kind)
-            if upload is None:
+        if upload := upload_id(value):
+            file = uploads.get(upload)
+            if file is None or file.kind != field.kind:
                 sentence = _("%(field)s: this upload is not there any more; please choose the file again.")
                 path = f"formState.{field.name}"
                 raise Invalid([FieldProblem(path, "upload_not_found", sentence % {"field": path})])
-            found[field.name] = OwnFile(upload.name, upload.seconds)
+            found[field.name] = OwnFile(file.name, file.seconds)
         elif sample := _sample(value):
             found[field.name] = OwnFile(sample.name, _sample_seconds(sample, field))
     return found
@@ -173,6 +175,12 @@ def _stored(job: Job, value: str, field: FieldSpec) -> str:
     if upload is None or not default_storage.exists(upload.file):
         raise InputError("upload_not_found", "This upload is not there any more; please send the file again.")
     return upload.file
+
+
+def _uploads(team: Team, values: Iterable[str]) -> dict[uuid.UUID, Upload]:
+    """The team's uploads that these values name, in one query."""
+    wanted = {upload for value in values if (upload := upload_id(value))}
+    return Upload.objects.filter(team=team).in_bulk(wanted) if wanted else {}
 
 
 def _upload(team: Team, value: str, kind: str) -> Upload | None:

@@ -86,7 +86,9 @@ def prepare(
         price = replace(price, credits=0)
         _make_test(job, form_state, provider)
     else:
-        _make_live(job, form_state, provider, price, own)
+        any_usable = getattr(actor, "has_connections", True)  # the API reads it with the key
+        job.connection = connections.choose(team, form_state, provider, any_usable=any_usable)
+        _make_live(job, form_state, price, own)
     return Prepared(job, price)
 
 
@@ -116,11 +118,14 @@ def submit(
     access.require(actor, "jobs.submit", team)
     if name and isinstance(actor, ApiKey) and actor.is_test:
         name = replace(name, scope=f"test {name.scope}")  # a live job is no answer to a test
-    if name and (earlier := idempotency.find(name, team=team)):
-        return earlier  # whatever has changed here since
-    prepared = prepare(
-        team=team, actor=actor, form_state=form_state, webhook=webhook, provider=provider, tag=tag
-    )
+    try:
+        prepared = prepare(
+            team=team, actor=actor, form_state=form_state, webhook=webhook, provider=provider, tag=tag
+        )
+    except Invalid:
+        if name and (earlier := idempotency.find(name, team=team)):
+            return earlier  # whatever has changed here since
+        raise
     job = prepared.job
     with transaction.atomic():
         if name and (earlier := idempotency.claim(name, team=team, job=job)):
@@ -143,10 +148,7 @@ def _make_test(job: Job, form_state: FormState, provider: str) -> None:
         job.not_before = timezone.now() + trials.SLOW_FOR
 
 
-def _make_live(
-    job: Job, form_state: FormState, provider: str, price: Quote, own: Mapping[str, inputs.OwnFile]
-) -> None:
-    job.connection = connections.choose(job.team, form_state, provider)
+def _make_live(job: Job, form_state: FormState, price: Quote, own: Mapping[str, inputs.OwnFile]) -> None:
     job.callback_token = secrets.token_urlsafe(24) if job.connection else None
     job.ready = all(
         field.name in own for field in form_state.spec.media_fields if field.name in form_state.values
@@ -156,7 +158,7 @@ def _make_live(
 
 
 def _reserve(job: Job, price: Quote) -> None:
-    ledger.reserve(
+    ledger.reserve_new(
         team=job.team,
         kind=job.purse,
         amount=price.credits,

@@ -1,21 +1,25 @@
 """Who calls: an API key in the Authorization header, and nothing else."""
 
-from django.db.models import OuterRef, Subquery, TextField, Value
+from django.db.models import Exists, OuterRef, Subquery, TextField, Value
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest
 from ninja.security import HttpBearer
 
 from accounts import keys
 from accounts.models import ApiKey
+from jobs import connections
 from jobs.api import limits
 from jobs.models import WebhookSettings
 
-# Read with the key, so that a submit that names no webhook needs no query of its own for it.
+# Read with the key, so that a submit needs no query of its own: where its webhook goes if it names no address, and
+# whether there is anybody else to make it.
 DEFAULT_WEBHOOK = Coalesce(
     Subquery(WebhookSettings.objects.filter(team=OuterRef("team")).values("url")),
     Value(""),
     output_field=TextField(),
 )
+HAS_CONNECTIONS = Exists(connections.usable(OuterRef("team")))
+FOR_A_SUBMIT = {"default_webhook": DEFAULT_WEBHOOK, "has_connections": HAS_CONNECTIONS}
 
 
 class KeyAuth(HttpBearer):
@@ -24,7 +28,7 @@ class KeyAuth(HttpBearer):
     openapi_name = "key"
 
     def authenticate(self, request: HttpRequest, token: str) -> ApiKey | None:
-        beside = {"default_webhook": DEFAULT_WEBHOOK} if request.method == "POST" else {}
+        beside = FOR_A_SUBMIT if request.method == "POST" else {}
         key = limits.admit(request, token, lambda: keys.authenticate(token, **beside))
         if key:
             keys.note_use(key)

@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from accounts import keys, ledger
 from jobs import catalog, form_state
 from jobs import submit as service
-from jobs.models import Job, JobEvent, Outbox, WebhookSettings
+from jobs.models import Job, JobEvent, Outbox, Upload, WebhookSettings
 from jobs.problems import Invalid
 
 pytestmark = pytest.mark.django_db
@@ -173,13 +173,25 @@ def test_takes_a_reference_and_metadata_up_to_their_bounds(client, owner, top):
     assert submit(client, owner.headers, **top).status_code == 200
 
 
-def test_a_submit_takes_eight_queries(client, owner):
-    submit(client, owner.headers)
+def upload(character, kind, seconds=None):
+    made = Upload.objects.create(
+        team=character.team, kind=kind, name=kind, file=kind, format="", bytes=1, seconds=seconds
+    )
+    return f"upload:{made.pk}"
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("named", [False, True], ids=["no key", "key"])
+@pytest.mark.parametrize("uploads", [False, True], ids=["addresses", "uploads"])
+def test_a_submit_takes_eight_queries(client, owner, named, uploads):
+    state = {"image": upload(owner, "image"), "audio": upload(owner, "audio", 5.0)} if uploads else STATE
+    submit(client, owner.headers)  # notes the key's use
+    headers = {**owner.headers, **({"Idempotency-Key": "order-1"} if named else {})}
     with CaptureQueriesContext(connection) as queries:
-        submit(client, owner.headers)
-    # Those that read or write: a savepoint costs nothing that counts.
-    asked = [each["sql"] for each in queries if not each["sql"].startswith(("SAVEPOINT", "RELEASE"))]
-    assert len(asked) <= 8, asked
+        assert submit(client, headers, state).status_code == 200
+    # Savepoints count, being sent like any other; the one transaction's own begin and end do not.
+    asked = [each["sql"] for each in queries if not each["sql"].startswith(("BEGIN", "COMMIT"))]
+    assert len(asked) == 6 + named + uploads, asked
 
 
 def test_the_teams_default_webhook_is_taken_where_none_is_named(client, owner):
