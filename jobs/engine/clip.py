@@ -73,14 +73,15 @@ class Clip:
             timeline = read_timeline(container, limits=limits)
         with open_container(path, kind="video", limits=limits) as container:
             first = next(video_frames(container, limits=limits))
+            timeline.check_pixels(first.width, first.height, limits=limits)
             self._aspect = pixel_aspect(moving(container)[0])
             self.width, self.height = output_size(
                 *shown_size(first, self._aspect, turn_of(first)), resolution
             )
+        self._timeline = timeline
         self.fps = timeline.rate
         self.source_seconds = timeline.seconds
         self.frames: int = frame_count(seconds, float(self.fps))
-        self._average = timeline.average
         self._length = max(1, round(timeline.seconds * float(self.fps)))  # frames, as the packets promise
 
     def __iter__(self) -> Iterator[ClipFrame]:
@@ -133,10 +134,11 @@ class Clip:
         A tick shows the latest frame up to a little after it. Half of the source's gap leaves the most room for
         readings that are not exact, and takes every second one, say, where the rate is halved.
         """
-        fps, period = float(self.fps), 1 / self._average
+        fps, period = float(self.fps), 1 / self._timeline.average
         early = min(0.5, fps * period / 2)
         clock, origin, newest = Clock(period), None, -math.inf
         for frame in frames:
+            self._timeline.check_pixels(frame.width, frame.height, limits=self._limits)
             seconds = clock.read(frame.time)
             if seconds <= newest or not upright.fits(frame):
                 continue

@@ -15,6 +15,7 @@ class Limits:
     channels: int = 8
     sample_rate: int = 192_000  # Hz
     fps: float = 240.0  # the slow motion of phones
+    pixel_rate: int = 4096 * 2304 * 60  # pixels a second of video: 4K at 60, 1080p at 240 frames a second
     bytes: int = 512 * 1024 * 1024  # of the file
 
 

@@ -135,6 +135,7 @@ def _look_at_video(path: Path, limits: Limits) -> dict[str, Any]:
     # From the start again, this time without decoding: the clock of the packets is enough.
     with open_container(path, kind="video", limits=limits) as container:
         timeline = read_timeline(container, limits=limits)
+    timeline.check_pixels(frame.width, frame.height, limits=limits)
     return {
         "seconds": timeline.seconds,
         "fps": timeline.average,

@@ -24,6 +24,9 @@ from jobs.engine.limits import DEFAULT, Limits
 
 LEAST_PICTURE_SIDE = 16  # pixels
 BAND_ROWS = 256
+BARREN_SECONDS = (
+    10  # of video at `Limits.pixel_rate`, that may be decoded on end without a picture to show for it
+)
 
 # FFmpeg's demultiplexer for each format: the name it is asked for by, and the one it is listed under.
 DEMUXERS = {
@@ -329,7 +332,7 @@ def audio_frames(container: InputContainer, *, limits: Limits = DEFAULT) -> Iter
     """
     stream = container.streams.audio[0]
     seconds = 0.0
-    for frame in _decoded(container, stream, "audio"):
+    for frame in _decoded(container, stream, "audio", limits):
         channels = len(frame.layout.channels)
         if not 0 < frame.sample_rate <= limits.sample_rate or channels > limits.channels:
             raise unreadable("audio")
@@ -349,7 +352,7 @@ def video_frames(container: InputContainer, *, limits: Limits = DEFAULT) -> Iter
     """
     stream = moving(container)[0]
     first: float | None = None
-    for count, frame in enumerate(_decoded(container, stream, "video"), 1):
+    for count, frame in enumerate(_decoded(container, stream, "video", limits), 1):
         if max(frame.width, frame.height) > limits.side:
             raise InputError(
                 "too_large",
@@ -365,10 +368,15 @@ def video_frames(container: InputContainer, *, limits: Limits = DEFAULT) -> Iter
         yield frame
 
 
-def _decoded(container: InputContainer, stream: Any, kind: Kind) -> Iterator[Any]:
-    good = bad = 0
+def _decoded(container: InputContainer, stream: Any, kind: Kind, limits: Limits) -> Iterator[Any]:
+    good = bad = barren = 0
     packets = container.demux(stream)
     while (packet := _next_packet(packets, kind, good)) is not None:
+        # Frames that are marked as hidden, or that an edit list leaves out, cost as much as others.
+        if kind == "video":
+            barren += stream.codec_context.width * stream.codec_context.height
+            if barren > limits.pixel_rate * BARREN_SECONDS:
+                raise unreadable(kind)
         try:
             frames = packet.decode()
         except av.error.InvalidDataError as error:
@@ -380,6 +388,7 @@ def _decoded(container: InputContainer, stream: Any, kind: Kind) -> Iterator[Any
         except (av.FFmpegError, ValueError, MemoryError) as error:
             raise unreadable(kind) from error
         good += len(frames)
+        barren = 0 if frames else barren
         yield from frames
     if not good:
         raise unreadable(kind)

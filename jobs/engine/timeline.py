@@ -32,6 +32,7 @@ REWIND = 2.0  # seconds: a clock that falls back by more was set anew; by less, 
 REGULAR = 0.9  # share of equal gaps from which on a rate counts as constant
 UNSTEADY = 0.03  # of a rate: the most that it is rounded by
 SNAP = 0.0004  # of a rate: 30 and 30000/1001 are 0.001 apart
+JITTER = 2  # frames that a second may hold beyond its rate, by where it begins and how exact a clock is
 
 
 class Clock:
@@ -57,12 +58,24 @@ class Clock:
 class Timeline:
     """seconds : from the first frame's start to the last one's end. average : frames a second, the mean.
 
-    rate : of frames a second, the constant one that shows this video best.
+    rate : of frames a second, the constant one that shows this video best. densest : frames in that second which
+    holds most of them, without jitter.
     """
 
     seconds: float
     average: float
     rate: Fraction
+    densest: float
+
+    def check_pixels(self, width: int, height: int, *, limits: Limits = DEFAULT) -> None:
+        """Raise InputError too_large where frames of this size, in pixels as they are coded, are too much to decode."""
+        most = limits.pixel_rate / (width * height)
+        if self.densest > most:
+            raise InputError(
+                "too_large",
+                f"The video has {self.densest:.0f} frames a second of {width} x {height} pixels; at most "
+                f"{most:.0f} of that size can be taken. Export it smaller, or at {min(30, int(most))} frames a second.",
+            )
 
 
 def read_timeline(container: Any, *, limits: Limits = DEFAULT) -> Timeline:
@@ -70,7 +83,8 @@ def read_timeline(container: Any, *, limits: Limits = DEFAULT) -> Timeline:
 
     Frames that an edit list leaves out do not count. What comes behind damage is not there.
 
-    Raises InputError: too_long, or video_unreadable when there is nothing.
+    Raises InputError: too_long, too_large where frames come too fast, were it for a second, or video_unreadable
+    when there is nothing.
     """
     starts, last = _starts(container, limits)
     if not starts.size:
@@ -87,7 +101,17 @@ def read_timeline(container: Any, *, limits: Limits = DEFAULT) -> Timeline:
     average = (starts.size - 1) / float(starts[-1] - starts[0]) if gaps.size else 1 / seconds
     if average > limits.fps * 1.01 and starts.size > 2:
         raise _too_fast(average, limits)
-    return Timeline(seconds, average, constant_rate(gaps, usual, float(stated or 0)))
+    # Not by the mean alone: frames crowded into one instant are decoded before anything else is shown.
+    densest = _densest(starts)
+    if densest > limits.fps:
+        raise _too_fast(densest, limits)
+    return Timeline(seconds, average, constant_rate(gaps, usual, float(stated or 0)), densest)
+
+
+def _densest(starts: Array) -> float:
+    """Of sorted seconds: how many lie in the second which holds most, less those that jitter may add."""
+    after = np.searchsorted(starts, starts + 1.0)
+    return max(0.0, (int((after - np.arange(starts.size)).max()) - JITTER) / 1.01)
 
 
 def _too_fast(rate: float, limits: Limits) -> InputError:
