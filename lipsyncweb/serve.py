@@ -15,7 +15,8 @@ from typing import Any
 from waitress import wasyncore
 from waitress.channel import HTTPChannel
 from waitress.server import BaseWSGIServer, create_server
-from waitress.task import WSGITask
+from waitress.task import ErrorTask, WSGITask
+from waitress.utilities import Error
 
 THREADS = 8
 DRAIN_SECONDS = 4  # below the eight that the supervisor waits before it kills
@@ -82,8 +83,31 @@ class _Task(WSGITask):
             super().set_close_on_finish()
 
 
+class _ErrorTask(ErrorTask):
+    """What waitress refuses by itself, such as a body that is larger than any file. To a client of the API it says so
+    as the API does."""
+
+    def execute(self) -> None:
+        if getattr(self.request, "path", "").startswith("/api/"):
+            self.request.error = _ApiRefusal(self.request.error)
+        super().execute()
+
+
+class _ApiRefusal:
+    def __init__(self, error: Error):
+        self.error = error
+
+    def to_response(self, ident: str | None = None) -> tuple[str, list[tuple[str, str]], bytes]:
+        from jobs.api.errors import answer_status
+
+        status, _headers, _body = self.error.to_response(ident)
+        answer = answer_status(self.error.code)
+        return status, [("Content-Type", answer["Content-Type"])], answer.content
+
+
 class _Channel(HTTPChannel):
     task_class = _Task
+    error_task_class = _ErrorTask
 
 
 def serve(application: Any, *, sockets: list[socket.socket], **adjustments: Any) -> None:
