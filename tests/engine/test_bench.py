@@ -194,7 +194,8 @@ def test_names_are_every_kind_size_and_length_and_can_be_chosen():
     assert speed.all_names(long=False) == short + middle + extra
     assert speed.all_names(long=True) == short + middle + long + extra
     assert speed.all_names(long=False, only="3s") == short
-    assert speed.all_names(long=False, only="two-faces-720p-30s") == ["two-faces-720p-30s"]
+    assert speed.all_names(long=False, only="image-720p-30s") == ["image-720p-30s"]  # not the wide one too
+    assert speed.all_names(long=False, only="10s") == extra[:2]
 
 
 def test_name_of_a_row_says_what_it_renders():

@@ -101,9 +101,13 @@ def rows(material: Material, names: list[str], *, quality: bool = True) -> Itera
 
 
 def all_names(*, long: bool, only: str = "") -> list[str]:
+    """only : one name, or a part of those that are meant."""
     lengths = ("3s", "30s", "10min") if long else ("3s", "30s")
     names = [f"{kind}-{size}p-{length}" for length in lengths for kind in KINDS for size in (480, 720)]
-    return [name for name in [*names, *EXTRA] if only in name.split("-") or only in name]
+    names += EXTRA
+    if only in names:
+        return [only]
+    return [name for name in names if only in name.split("-") or only in name]
 
 
 def parts(name: str) -> tuple[str, int, str, str]:
