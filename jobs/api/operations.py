@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _lazy
 from ninja import Router
 
 from accounts import access, ledger
-from jobs import catalog, form_state, idempotency, submit, wire
+from jobs import catalog, form_state, idempotency, submit, trials, wire
 from jobs.api import describe, lengths, strict, tags
 from jobs.api.auth import KeyAuth, key_of
 from jobs.api.body import read_object
@@ -29,6 +29,7 @@ def _submit_operation(spec: ModelSpec) -> Callable[[HttpRequest], JsonResponse]:
         key = key_of(request)
         asked = _asked(spec, body, SUBMIT)
         job = submit.submit(team=key.team, actor=key, name=_name(request, body), **asked)
+        trials.hold_answer(job)
         return JsonResponse(wire.submitted_document(job))
 
     return operation

@@ -18,11 +18,11 @@ from tests.jobs.remotely import connect
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def waiting() -> list[str]:
-    """Take every message of the render queue and return the tasks that they name."""
+def waiting(queue_name: str = "render") -> list[str]:
+    """Take every message of a queue and return the tasks that they name."""
     names = []
     with app.connection_for_read() as connection:
-        queue = connection.SimpleQueue("render")
+        queue = connection.SimpleQueue(queue_name)
         try:
             while True:
                 message = queue.get(block=False)
