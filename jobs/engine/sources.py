@@ -372,8 +372,9 @@ def _decoded(container: InputContainer, stream: Any, kind: Kind, limits: Limits)
     good = bad = barren = 0
     packets = container.demux(stream)
     while (packet := _next_packet(packets, kind, good)) is not None:
-        # Frames that are marked as hidden, or that an edit list leaves out, cost as much as others.
-        if kind == "video":
+        # Frames that are marked as hidden, or that an edit list leaves out, cost as much as others, unless they
+        # are not asked for.
+        if kind == "video" and stream.codec_context.skip_frame == "DEFAULT":
             barren += stream.codec_context.width * stream.codec_context.height
             if barren > limits.pixel_rate * BARREN_SECONDS:
                 raise unreadable(kind)

@@ -10,6 +10,7 @@ from jobs.engine.clip import Clip
 from jobs.engine.errors import InputError
 from jobs.engine.limits import Limits
 from jobs.engine.probe import probe
+from jobs.engine.sources import open_container, video_frames
 from tests.engine.files import numbered, write_clip
 
 SIZE = 64 * 48  # pixels of the frames in these tests
@@ -112,3 +113,13 @@ def test_the_probe_gives_up_on_hidden_frames(tmp_path):
     with pytest.raises(InputError) as caught:
         probe(path, kind="video", limits=Limits(pixel_rate=SIZE * 105))
     assert caught.value.code == "video_unreadable"
+
+
+def test_frames_that_nobody_asks_for_do_not_count(tmp_path):
+    """Of a long group of pictures only the first is decoded, where a glimpse is enough."""
+    path = hidden(tmp_path, 1100, shown_first=True)
+    few = Limits(pixel_rate=SIZE * 105)
+
+    with open_container(path, kind="video", limits=few) as container:
+        container.streams.video[0].codec_context.skip_frame = "NONKEY"
+        assert list(video_frames(container, limits=few))
