@@ -55,13 +55,14 @@ def probe(path: Path, *, kind: Kind, limits: Limits = DEFAULT, wall_seconds: flo
             timeout=wall_seconds,
         )
     except subprocess.TimeoutExpired as error:
-        raise _poison(kind) from error
+        raise poison(kind) from error
     if done.returncode < 0:  # a signal: out of processor time, or a fault in a decoder
-        raise _poison(kind)
+        raise poison(kind)
     return _answer(done)
 
 
-def _poison(kind: Kind) -> InputError:
+def poison(kind: Kind) -> InputError:
+    """The error for a file that has to be given up in mid-work."""
     return InputError(
         f"{kind}_unreadable",
         f"The {NOUNS[kind]} could not be read within the limits of time and memory. Export it again, smaller "

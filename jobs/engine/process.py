@@ -15,6 +15,8 @@ from typing import Any, Self
 from jobs.engine import confine
 from jobs.engine.contract import IsCanceled, OnProgress, RenderReport, RenderRequest
 from jobs.engine.errors import Canceled, EngineDied, InputError
+from jobs.engine.formats import Kind
+from jobs.engine.probe import poison
 
 # Address space, not memory in use: 1.2 GB was seen on two processors, and each more adds its threads' stacks.
 MEMORY = 3 * 1024**3
@@ -32,7 +34,8 @@ class EngineProcess:
 
     `render` names the function that the process calls, as "package.module:function". The process is replaced
     after `jobs_per_process` jobs, and after any job that did not end in a report, since hostile input may
-    have left it in any state. `silence_seconds` without a word from it count as its death.
+    have left it in any state. `silence_seconds` without a word from it count as its death: more than any stage is
+    silent for, the longest being a long video that breaks off and is read once more.
     """
 
     def __init__(
@@ -43,7 +46,7 @@ class EngineProcess:
         memory: int = MEMORY,
         file_size: int = FILE_SIZE,
         nice: int = 10,
-        silence_seconds: float = 120.0,
+        silence_seconds: float = 60.0,
         cancel_seconds: float = 1.0,
     ):
         self._options = {"render": render, "memory": memory, "file_size": file_size, "nice": nice}
@@ -69,12 +72,13 @@ class EngineProcess:
         Both callbacks are called in this thread; what they raise ends the render and is raised here. A cancel
         that comes too late is overtaken by the report.
 
-        Raises InputError, Canceled, and EngineDied when the process ended, fell silent or failed.
+        Raises InputError, also for a file in whose reading the process fell silent or used up its time, which it
+        would again; Canceled; and EngineDied when the process ended otherwise, fell silent or failed.
         """
         child = self._ready()
         try:
             child.send(do="render", job=self._jobs, request=request.to_json(), cpu_seconds=cpu_seconds)
-            report = self._follow(child, on_progress, is_canceled)
+            report = self._follow(child, request, on_progress, is_canceled)
         except BaseException:
             self.close()
             raise
@@ -97,13 +101,15 @@ class EngineProcess:
         self._jobs += 1
         return self._child
 
-    def _follow(self, child: "_Child", on_progress: OnProgress, is_canceled: IsCanceled) -> RenderReport:
-        heard = time.monotonic()
+    def _follow(
+        self, child: "_Child", request: RenderRequest, on_progress: OnProgress, is_canceled: IsCanceled
+    ) -> RenderReport:
+        heard, stage = time.monotonic(), ""
         give_up: float | None = None  # when to stop waiting for the answer to a cancel
         for event in child.events():
             now = time.monotonic()
             if event is not None:
-                heard = now
+                heard, stage = now, event.get("stage", stage)
                 report = self._take(event, on_progress)
                 if report is not None:
                     return report
@@ -113,10 +119,11 @@ class EngineProcess:
             if give_up is not None and now > give_up:
                 raise Canceled
             if now - heard > self._silence_seconds:
-                raise EngineDied(
+                raise _blamed(request, stage) or EngineDied(
                     f"The render process was silent for {self._silence_seconds:g} s. {child.tail()}"
                 )
-        raise EngineDied(child.obituary())
+        obituary = child.obituary()
+        raise (child.used_up_its_time() and _blamed(request, stage)) or EngineDied(obituary)
 
     def _take(self, event: dict[str, Any], on_progress: OnProgress) -> RenderReport | None:
         """Act on one event; the report if it was the last."""
@@ -134,6 +141,16 @@ class EngineProcess:
             case _:
                 raise EngineDied(f"The render process said something unknown: {str(event)[:200]}")
         return None
+
+
+def _blamed(request: RenderRequest, stage: str) -> InputError | None:
+    """The error for the file that is read in this stage, None where none is.
+
+    A video is read until the last frame, while a recording is heard too.
+    """
+    kind: Kind = "video" if "video" in request.inputs else "audio"
+    reads = ("read", "face", "phones", "frames") if kind == "video" else ("read", "phones")
+    return poison(kind) if stage in reads else None
 
 
 class _Child:
@@ -192,6 +209,9 @@ class _Child:
         self._tail.finish()
         for pipe in (self._input, self._output):
             pipe.close()
+
+    def used_up_its_time(self) -> bool:
+        return self._process.poll() == -signal.SIGXCPU
 
     def tail(self) -> str:
         return self._tail.text()

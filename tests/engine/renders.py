@@ -40,6 +40,17 @@ def spinning(request, *, on_progress, is_canceled):
         pass
 
 
+def stuck_reading(request, *, on_progress, is_canceled):
+    on_progress("read", 0.0)
+    time.sleep(600)
+
+
+def spinning_over_frames(request, *, on_progress, is_canceled):
+    on_progress("frames", 0.5)
+    while True:
+        pass
+
+
 def hungry(request, *, on_progress, is_canceled):
     return bytearray(16 * 1024**3)
 

@@ -186,6 +186,35 @@ def test_processor_time_is_limited_for_each_job(tmp_path):
     assert "SIGXCPU" in caught.value.detail
 
 
+@pytest.mark.parametrize(
+    ("name", "inputs", "code"),
+    [
+        ("stuck_reading", {"audio"}, "audio_unreadable"),
+        ("stuck_reading", {"audio", "video"}, "video_unreadable"),
+        ("spinning_over_frames", {"audio", "video"}, "video_unreadable"),
+    ],
+)
+def test_a_file_that_holds_up_its_reading_is_not_tried_again(tmp_path, name, inputs, code):
+    job = RenderRequest(
+        model="lipsync-video", inputs=dict.fromkeys(inputs, tmp_path), output=tmp_path / "out.mp4"
+    )
+    seen = Watcher()
+    with engine(name, silence_seconds=1) as process, pytest.raises(InputError) as caught:
+        process.render(job, on_progress=seen.on_progress, is_canceled=seen.is_canceled, cpu_seconds=0.5)
+
+    assert caught.value.code == code
+    assert "could not be read within the limits" in caught.value.sentence
+
+
+def test_time_that_is_spent_on_drawing_is_not_blamed_on_a_recording(tmp_path):
+    job = RenderRequest(model="lipsync-image", inputs={"audio": tmp_path}, output=tmp_path / "out.mp4")
+    seen = Watcher()
+    with engine("spinning_over_frames") as process, pytest.raises(EngineDied) as caught:
+        process.render(job, on_progress=seen.on_progress, is_canceled=seen.is_canceled, cpu_seconds=0.5)
+
+    assert "SIGXCPU" in caught.value.detail
+
+
 def test_address_space_is_limited(tmp_path):
     with engine("hungry") as process, pytest.raises(EngineDied) as caught:
         render(process, tmp_path)
