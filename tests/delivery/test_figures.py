@@ -48,7 +48,7 @@ def test_documented_default_is_the_real_one(name):
         f"{READ['API_WRONG_KEYS_PER_MINUTE']} wrong keys a minute",
         f"{line.COUNTED_AT_MOST} is {line.COUNTED_AT_MOST} or more",
         f"waits in line for {trials.SLOW_FOR // timedelta(seconds=1)} seconds",
-        f"after its webhook was sent, or after {trials.HELD_AT_MOST:g} seconds",
+        f"after {trials.HELD_AT_MOST:g} seconds at the latest",
         f"{CREDITS_A_SECOND['480p']} credits a second at 480p, {CREDITS_A_SECOND['720p']} at 720p",
         f"at least {MINIMUM_SECONDS} seconds a video",
     ],
