@@ -7,10 +7,9 @@ import secrets
 import shutil
 import threading
 import time
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from types import TracebackType
@@ -83,31 +82,10 @@ def give_sample() -> bool:
         if trials.FAIL in trials.words(job.values):
             sentence = f"This test failed because its prompt asks for it: {trials.FAIL}."
             raise JobFailure("test_failure", sentence)
-        lifecycle.succeed(claim, _sample_for(job))
+        stored, found = media.store_sample()
+        seen = (found.seconds or 0.0, found.width or 0, found.height or 0)
+        lifecycle.succeed(claim, _result(claim, stored, Made(*seen)))
     return True
-
-
-def _sample_for(job: Job) -> Result:
-    stored, found = media.store_sample()
-    token = secrets.token_urlsafe(24)
-    return Result(
-        file=stored.name,
-        url=_address(job.pk, token),
-        token=token,
-        sha256=stored.sha256,
-        bytes=stored.bytes,
-        seconds=found.seconds or 0.0,
-        width=found.width or 0,
-        height=found.height or 0,
-        seed=None,
-        timings=None,
-        warnings=[],
-        prompt_words=[],
-    )
-
-
-def _address(job_id: uuid.UUID, token: str) -> str:
-    return f"{settings.SITE_URL}/files/{job_id}/{token}.mp4"
 
 
 def run(claim: Claim, provider: Provider) -> None:
@@ -221,7 +199,6 @@ def _conclude(claim: Claim, outcome: Outcome) -> None:
         return
     report = outcome.report
     made = Made(
-        file=outcome.file,
         seconds=report.seconds,
         width=report.width,
         height=report.height,
@@ -230,50 +207,43 @@ def _conclude(claim: Claim, outcome: Outcome) -> None:
         warnings=report.warnings,
         prompt_words=report.prompt_words,
     )
-    publish(claim, made)
+    publish(claim, outcome.file, made)
 
 
 @dataclass(frozen=True)
 class Made:
-    """A finished video in a temporary file, and what is known of it."""
+    """What is known of a finished video beside its file."""
 
-    file: Path
     seconds: float
     width: int
     height: int
-    seed: int | None
-    timings: dict[str, int] | None
-    warnings: list[str]
-    prompt_words: list[str]
+    seed: int | None = None
+    timings: dict[str, int] | None = None
+    warnings: list[str] = field(default_factory=list)
+    prompt_words: list[str] = field(default_factory=list)
     execution_ms: int | None = None
 
 
-def publish(claim: Claim, made: Made) -> None:
+def publish(claim: Claim, file: Path, made: Made) -> None:
     """Store the file, then end the job. A worker that was fenced out meanwhile removes its file again."""
-    stored = media.store_result(claim.job_id, claim.attempt, made.file)
-    token = secrets.token_urlsafe(24)
-    published = lifecycle.succeed(
-        claim,
-        Result(
-            file=stored.name,
-            url=_address(claim.job_id, token),
-            token=token,
-            sha256=stored.sha256,
-            bytes=stored.bytes,
-            seconds=made.seconds,
-            width=made.width,
-            height=made.height,
-            seed=made.seed,
-            timings=made.timings,
-            warnings=made.warnings,
-            prompt_words=made.prompt_words,
-            execution_ms=made.execution_ms,
-        ),
-    )
-    if published:
+    stored = media.store_result(claim.job_id, claim.attempt, file)
+    if lifecycle.succeed(claim, _result(claim, stored, made)):
         media.drop_results(claim.job_id, up_to=claim.attempt, keep=stored.name)
     else:
         media.delete(stored.name)
+
+
+def _result(claim: Claim, stored: media.StoredFile, made: Made) -> Result:
+    """The video under a new address that nobody can guess."""
+    token = secrets.token_urlsafe(24)
+    return Result(
+        file=stored.name,
+        url=f"{settings.SITE_URL}/files/{claim.job_id}/{token}.mp4",
+        token=token,
+        sha256=stored.sha256,
+        bytes=stored.bytes,
+        **vars(made),
+    )
 
 
 def _hand_back(claim: Claim) -> None:

@@ -359,8 +359,8 @@ def _collect(job: Job, document: dict[str, Any]) -> None:
             raise JobFailure("provider_bad_result", f"{job.connection.name} sent a video that is no MP4.")
         execute.publish(
             Claim(job.pk, job.attempt),
+            file,
             Made(
-                file=file,
                 seconds=found.seconds or 0.0,
                 width=found.width or 0,
                 height=found.height or 0,

@@ -1,7 +1,7 @@
 """The three ends of a job. Credits are charged or returned, and the webhook written, in the same transaction."""
 
 import uuid
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
@@ -22,29 +22,7 @@ def succeed(claim: Claim, result: Result) -> bool:
     """Publish the result and charge what was reserved."""
     now = timezone.now()
     with transaction.atomic():
-        job = move(
-            claim.job_id,
-            SUCCEED,
-            guard=claim.guard,
-            output_file=result.file,
-            output_url=result.url,
-            output_token=result.token,
-            output_sha256=result.sha256,
-            output_bytes=result.bytes,
-            output_seconds=result.seconds,
-            width=result.width,
-            height=result.height,
-            seed=F("seed") if result.seed is None else result.seed,
-            timings=result.timings,
-            warnings=result.warnings,
-            prompt_words=result.prompt_words,
-            charged=F("reserved"),
-            progress=100,
-            stage="",
-            lease_until=None,
-            finished_at=now,
-            expires_at=now + timedelta(days=settings.RESULT_DAYS),
-        )
+        job = move(claim.job_id, SUCCEED, guard=claim.guard, **_published(result, now))
         if job is None:
             return False
         elapsed = now - (job.started_at or job.created_at)
@@ -76,6 +54,29 @@ def cancel(job_id: uuid.UUID, *, reason: str = "") -> bool:
     with transaction.atomic():
         job = move(job_id, CANCEL, reason=reason, **_ended("canceled", "Canceled"))
         return _settle_without_charge(job)
+
+
+def _published(result: Result, now: datetime) -> dict[str, Any]:
+    return {
+        "output_file": result.file,
+        "output_url": result.url,
+        "output_token": result.token,
+        "output_sha256": result.sha256,
+        "output_bytes": result.bytes,
+        "output_seconds": result.seconds,
+        "width": result.width,
+        "height": result.height,
+        "seed": F("seed") if result.seed is None else result.seed,
+        "timings": result.timings,
+        "warnings": result.warnings,
+        "prompt_words": result.prompt_words,
+        "charged": F("reserved"),
+        "progress": 100,
+        "stage": "",
+        "lease_until": None,
+        "finished_at": now,
+        "expires_at": now + timedelta(days=settings.RESULT_DAYS),
+    }
 
 
 def _ended(code: str, sentence: str) -> dict[str, Any]:
