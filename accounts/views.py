@@ -11,9 +11,9 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 
-from accounts import access, keys, ledger, outbox, teams
+from accounts import access, keys, ledger, outbox
 from accounts.forms import KeyForm
 
 LEDGER_LINES = 50
@@ -34,15 +34,6 @@ def key_list(request: HttpRequest) -> HttpResponse:
         return _keys_page(request, form=form, status=422)
     _key, plaintext = keys.issue(team=request.team, created_by=request.user, **form.cleaned_data)
     return _keys_page(request, plaintext=plaintext)
-
-
-@login_required
-@never_cache
-@require_POST
-def webhook_secret(request: HttpRequest) -> HttpResponse:
-    """The keys page with the team's signing secret on it, for those who manage keys and ask."""
-    access.require(request.membership, "keys.manage", request.team)
-    return _keys_page(request, webhook_secret=teams.webhook_secret(request.team))
 
 
 def _keys_page(

@@ -265,7 +265,9 @@ def _body_differs(sent: str, body: str) -> Verdict:
 def _about_secret(used: str, known: Sequence[Known]) -> str:
     match = next((each for each in known if each.secret == used), None)
     if match is None:
-        return _("The secret that you entered is not one of this team's: copy it again from this page.")
+        return _(
+            "The secret that you entered is not one of this team's: copy it again from the webhooks page."
+        )
     if match.retired:
         return _("The secret that you entered is an old one of this team's.")
     return _("The secret that you entered is this team's own.")

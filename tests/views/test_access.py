@@ -64,7 +64,7 @@ def test_member_sees_keys_and_cannot_make_one(owner, teammate):
     assert owner.key.label in answer.content.decode()
     assert teammate.client.post(reverse("keys"), {"name": "mine"}).status_code == 403
     assert teammate.client.post(reverse("key_revoke", args=[owner.key.pk])).status_code == 403
-    assert teammate.client.post(reverse("webhook_secret")).status_code == 403
+    assert teammate.client.post(reverse("webhook_reveal")).status_code == 403
     assert keys.authenticate(owner.secret)
 
 
@@ -73,7 +73,7 @@ def test_stranger_cannot_revoke(owner, stranger):
     assert keys.authenticate(owner.secret)
 
 
-@pytest.mark.parametrize("name", ["keys", "webhook_secret", "upload", "theme"])
+@pytest.mark.parametrize("name", ["keys", "webhook_reveal", "upload", "theme"])
 def test_change_without_a_token_is_refused(owner, name):
     strict = Client(enforce_csrf_checks=True)
     strict.force_login(owner.user)

@@ -2,7 +2,7 @@ import re
 
 from django.urls import reverse
 
-from accounts import keys, teams
+from accounts import keys
 
 KEY = re.compile(r"sk_[0-9A-Za-z]{12}_[0-9A-Za-z]{38}")
 
@@ -43,12 +43,10 @@ def test_revoking_asks_then_ends_the_key(owner):
     assert keys.authenticate(owner.secret) is None
 
 
-def test_signing_secret_is_shown_only_when_asked_for(owner):
-    secret = teams.webhook_secret(owner.team)
-    assert secret not in owner.client.get(reverse("keys")).content.decode()
-    answer = owner.client.post(reverse("webhook_secret"))
-    assert secret in answer.content.decode()
-    assert "no-store" in answer["Cache-Control"]
+def test_keys_page_leads_to_the_signing_secret(owner):
+    page = owner.client.get(reverse("keys")).content.decode()
+    assert f'href="{reverse("webhooks")}">Webhooks and what signs them<' in page
+    assert owner.client.post("/keys/webhook-secret").status_code == 404
 
 
 def test_a_test_key_is_made_and_marked(owner):

@@ -131,10 +131,8 @@ class Person:
         return find(r"sk_[0-9A-Za-z]+_[0-9A-Za-z]+", page.text, "The keys page shows no new key.")
 
     def webhook_secret(self) -> str:
-        page = self._post("/keys/webhook-secret", form_page="/keys")
-        return find(
-            r"whsec_[0-9A-Za-z+/=]+", html.unescape(page.text), "The keys page shows no webhook secret."
-        )
+        page = self._post("/webhooks/secret", form_page="/webhooks")
+        return find(r"whsec_[0-9A-Za-z+/=]+", html.unescape(page.text), "The webhooks page shows no secret.")
 
     def _post(self, path: str, *, form_page: str = "", **values: str) -> requests.Response:
         form = self.session.get(self.site + (form_page or path), timeout=30)
