@@ -1,23 +1,28 @@
-"""The invariants of credits, checked against the rows (I1, I2, I3 and I11 of the reliability rules).
+"""Invariants of credits and of webhooks, checked against the rows (I1, I2, I3, I6, I11 of the reliability rules).
 
 Each is one statement, which sees one moment of a busy site, whatever the database's isolation.
 """
 
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
-from django.db.models import Count, F, OuterRef, Q, QuerySet, Subquery, Sum
+from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet, Subquery, Sum
 from django.db.models.functions import Coalesce
+from django.utils import timezone
 
 from accounts.models import Entry, Purse
 from accounts.models.ledger import EntryKind
-from jobs.models import Job, State
+from jobs.models import Job, State, WebhookDelivery
+from jobs.models.deliveries import DeliveryState
 from jobs.models.jobs import ACTIVE_STATES
+
+TAKEN_UP_WITHIN = timedelta(days=1)  # after it is due; its receiver may have a long line
 
 
 def findings() -> list[str]:
     """One sentence for each thing that does not add up."""
-    return [*_balances(), *_reservations(), *_jobs()]
+    return [*_balances(), *_reservations(), *_jobs(), *_webhooks()]
 
 
 def _balances() -> Iterator[str]:
@@ -54,6 +59,16 @@ def _jobs() -> Iterator[str]:
     completed = paid & Q(charges=1, moved=-F("charged"))
     for job in jobs.exclude(completed | (~paid & Q(charges=0, moved=0, charged=0))):
         yield f"Job {job.pk} ({job.state}) has {job.charges} charges and cost {-job.moved}, not {job.charged}."
+
+
+def _webhooks() -> Iterator[str]:
+    """I6: a job that ended has its webhook delivered, given up, or due and taken up in time."""
+    deliveries = WebhookDelivery.objects.filter(job=OuterRef("pk"))
+    overdue = deliveries.filter(state=DeliveryState.DUE, due_at__lt=timezone.now() - TAKEN_UP_WITHIN)
+    jobs = Job.objects.exclude(state__in=ACTIVE_STATES).exclude(webhook="")
+    for job in jobs.annotate(lost=~Exists(deliveries)).filter(Q(lost=True) | Exists(overdue)):
+        why = "was never put into the line" if job.lost else "is due and nobody takes it up"
+        yield f"Job {job.pk} ({job.state}) has a webhook that {why}."
 
 
 def _one(rows: QuerySet[Any], by: str, total: Any) -> Coalesce:
