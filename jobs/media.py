@@ -10,7 +10,6 @@ import logging
 import re
 import shutil
 import tempfile
-import threading
 import unicodedata
 import uuid
 from dataclasses import dataclass
@@ -30,6 +29,7 @@ from jobs.engine.errors import InputError
 from jobs.engine.limits import Limits
 from jobs.engine.probe import Probe, probe
 from jobs.models import Job, State, Upload
+from jobs.turns import NoTurn, Turns
 
 log = logging.getLogger(__name__)
 
@@ -65,7 +65,7 @@ def accept_upload(*, team: Team, user: User | None, upload: UploadedFile, kind: 
             with path.open("wb") as file:
                 for chunk in upload.chunks():
                     file.write(chunk)
-            found = _probe_upload(path, kind, limits)
+            found = _probe_upload(path, kind, limits, team)
             stored = store(path, f"uploads/{team.pk}/{uuid.uuid4().hex}")
     except OSError as error:
         log.exception("An upload could not be kept")
@@ -85,20 +85,21 @@ def accept_upload(*, team: Team, user: User | None, upload: UploadedFile, kind: 
     )
 
 
-# Probing costs a processor for a while: more at once would hold up every page of the site.
-_probes = threading.BoundedSemaphore(2)
-PROBE_WAIT = 20.0  # seconds
+# Probing costs a processor for a while, and waiting for it a thread: more of either would hold up every page. A team
+# has one probe at a time, so that none takes both turns.
+_probes = Turns(at_once=2, waiting=2)
+PROBE_WAIT = 5.0  # seconds
 
 
-def _probe_upload(path: Path, kind: str, limits: Limits) -> Probe:
-    if not _probes.acquire(timeout=PROBE_WAIT):
-        raise MediaRefused("busy", _("Too many files are coming in right now; please try again in a minute."))
+def _probe_upload(path: Path, kind: str, limits: Limits, team: Team) -> Probe:
     try:
-        return probe(path, kind=kind, limits=limits)
+        with _probes.turn(team.pk, seconds=PROBE_WAIT):
+            return probe(path, kind=kind, limits=limits)
+    except NoTurn as error:
+        sentence = _("Too many files are coming in right now; please try again in a minute.")
+        raise MediaRefused("busy", sentence) from error
     except InputError as error:
         raise MediaRefused(error.code, error.sentence) from error
-    finally:
-        _probes.release()
 
 
 def clean_name(name: str) -> str:
