@@ -11,6 +11,7 @@ from jobs.api import codes, lengths, schema, strict, tags, webhook_schema
 from jobs.api.schema import ref
 from jobs.catalog import ModelSpec
 from jobs.catalog.base import ACCEPTS
+from jobs.models.deliveries import DeliveryStatus
 
 Part = dict[str, Any]
 
@@ -268,7 +269,7 @@ def list_deliveries() -> Part:
                 "status",
                 _("Only these."),
                 type="string",
-                enum=["waiting", "retrying", "delivered", "failed"],
+                enum=DeliveryStatus.values,
             ),
             _limit(_("Webhooks a page.")),
             _query("cursor", _("The nextCursor of the page before."), type="string"),

@@ -3,6 +3,7 @@
 from django.utils.translation import gettext_lazy as _
 
 from jobs.api.schema import ID, TIME, UUID, WHOLE, or_null, record, ref
+from jobs.models.deliveries import DeliveryStatus
 from jobs.webhooks.answers import ANSWER_KEPT, CODES
 
 _DELIVERY = {
@@ -12,7 +13,7 @@ _DELIVERY = {
     "url": {"type": "string", "format": "uri"},
     "status": {
         "type": "string",
-        "enum": ["waiting", "retrying", "delivered", "failed"],
+        "enum": DeliveryStatus.values,
         "description": _("Waiting for its first try, failed and tried again later, delivered, or given up."),
     },
     "attempts": WHOLE,
@@ -25,7 +26,7 @@ _EXAMPLE = {
     "webhookId": f"msg_{ID.replace('-', '')}",
     "jobId": ID,
     "url": "https://example.com/hook",
-    "status": "retrying",
+    "status": DeliveryStatus.RETRYING.value,
     "attempts": 1,
     "lastAttemptAt": "2026-11-22T09:14:07.000000+00:00",
     "nextAttemptAt": "2026-11-22T09:14:12.000000+00:00",

@@ -16,11 +16,12 @@ from jobs.api.auth import KeyAuth, key_of
 from jobs.api.body import read_nothing, read_object
 from jobs.api.errors import ApiError
 from jobs.models import DeliveryAttempt, WebhookDelivery
+from jobs.models.deliveries import DeliveryStatus
 from jobs.problems import Invalid
 from jobs.webhooks import deliveries, queue
 
 READERS = {
-    "status": strict.choice("waiting", "retrying", "delivered", "failed"),
+    "status": strict.choice(*DeliveryStatus.values),
     "limit": strict.limit,
     "cursor": strict.position,
 }

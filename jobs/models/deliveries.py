@@ -16,6 +16,15 @@ class DeliveryState(models.TextChoices):
     EXHAUSTED = "exhausted", _("Given up")
 
 
+class DeliveryStatus(models.TextChoices):
+    """What becomes of a delivery, as it is called outside."""
+
+    WAITING = "waiting", _("Waiting")  # for its first try
+    RETRYING = "retrying", _("Will be tried again")
+    DELIVERED = "delivered", _("Delivered")
+    FAILED = "failed", _("Given up")
+
+
 class Receiver(models.Model):
     """One host that a team's webhooks go to, and how it has been answering: what the line is fair between."""
 
@@ -105,12 +114,12 @@ class WebhookDelivery(models.Model):
         return self.held_until is not None and self.held_until > timezone.now()
 
     @property
-    def status(self) -> str:
-        """What it is called outside: `waiting` for its first try, `retrying`, `delivered` or `failed`."""
+    def status(self) -> DeliveryStatus:
         if self.state == DeliveryState.DUE:
             failed_before = self.attempts - self.attempts_before > (1 if self.is_in_hand else 0)
-            return "retrying" if failed_before else "waiting"
-        return "delivered" if self.state == DeliveryState.DELIVERED else "failed"
+            return DeliveryStatus.RETRYING if failed_before else DeliveryStatus.WAITING
+        delivered = self.state == DeliveryState.DELIVERED
+        return DeliveryStatus.DELIVERED if delivered else DeliveryStatus.FAILED
 
 
 class DeliveryAttempt(models.Model):

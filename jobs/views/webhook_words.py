@@ -5,14 +5,15 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from jobs.models import DeliveryAttempt
+from jobs.models.deliveries import DeliveryStatus
 
-STATUSES: dict[str, Promise] = {
-    "waiting": _("Waiting"),
-    "retrying": _("Will be tried again"),
-    "delivered": _("Delivered"),
-    "failed": _("Given up"),
+STATUSES = {each: each.label for each in DeliveryStatus}
+BADGES = {
+    DeliveryStatus.WAITING: "plain",
+    DeliveryStatus.RETRYING: "warn",
+    DeliveryStatus.DELIVERED: "ok",
+    DeliveryStatus.FAILED: "bad",
 }
-BADGES = {"waiting": "plain", "retrying": "warn", "delivered": "ok", "failed": "bad"}
 
 # The stored sentence is English and has the particulars. Another language says the same by its code, and quotes it.
 PROBLEMS: dict[str, Promise] = {

@@ -10,7 +10,7 @@ from django.utils import timezone
 from accounts.models import Team
 from jobs import cursors
 from jobs.models import WebhookDelivery
-from jobs.models.deliveries import DeliveryState
+from jobs.models.deliveries import DeliveryState, DeliveryStatus
 
 
 @dataclass(frozen=True)
@@ -51,8 +51,8 @@ def _with(status: str) -> Q:
     held = Q(held_until__gt=timezone.now())
     first = Q(attempts=F("attempts_before")) | (held & Q(attempts=F("attempts_before") + 1))
     return {
-        "waiting": Q(state=DeliveryState.DUE) & first,
-        "retrying": Q(state=DeliveryState.DUE) & ~first,
-        "delivered": Q(state=DeliveryState.DELIVERED),
-        "failed": Q(state=DeliveryState.EXHAUSTED),
-    }[status]
+        DeliveryStatus.WAITING: Q(state=DeliveryState.DUE) & first,
+        DeliveryStatus.RETRYING: Q(state=DeliveryState.DUE) & ~first,
+        DeliveryStatus.DELIVERED: Q(state=DeliveryState.DELIVERED),
+        DeliveryStatus.FAILED: Q(state=DeliveryState.EXHAUSTED),
+    }[DeliveryStatus(status)]
