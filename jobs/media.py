@@ -20,6 +20,7 @@ from django.conf import settings
 from django.core.files import File
 from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import UploadedFile
+from django.db.models import Count, Sum
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -34,6 +35,7 @@ from jobs.turns import NoTurn, Turns
 log = logging.getLogger(__name__)
 
 ORPHANS_AFTER = timedelta(days=1)
+TEST_SHARE = 10  # a test key may fill one part of so many
 
 
 class MediaRefused(Exception):
@@ -54,11 +56,14 @@ def limits_for(kind: str) -> Limits:
     return Limits(bytes=most, seconds=float(settings.OUTPUT_MAX_SECONDS))
 
 
-def accept_upload(*, team: Team, user: User | None, upload: UploadedFile, kind: str) -> Upload:
-    """Probe and keep a file that somebody sent. Raises MediaRefused."""
+def accept_upload(
+    *, team: Team, user: User | None, upload: UploadedFile, kind: str, is_test: bool = False
+) -> Upload:
+    """Probe and keep a file that somebody sent; is_test : with a test key, which costs nothing. Raises MediaRefused."""
     limits = limits_for(kind)
     if upload.size > limits.bytes:
         raise MediaRefused("too_large", _too_large(limits.bytes))
+    _check_quota(team, upload.size, share=TEST_SHARE if is_test else 1)
     try:
         with tempfile.TemporaryDirectory(dir=work_folder()) as folder:
             path = Path(folder) / "upload"
@@ -83,6 +88,31 @@ def accept_upload(*, team: Team, user: User | None, upload: UploadedFile, kind: 
         width=found.width,
         height=found.height,
     )
+
+
+def _check_quota(team: Team, size: int, *, share: int) -> None:
+    """Raise MediaRefused where the team would have more than this part of what it may keep.
+
+    Files that come in at the same time do not see one another: there are fewer of them than web threads.
+    """
+    most_bytes = settings.UPLOAD_MAX_BYTES_PER_TEAM // share
+    most_files = settings.UPLOAD_MAX_FILES_PER_TEAM // share
+    kept = Upload.objects.filter(team=team).aggregate(bytes=Sum("bytes", default=0), files=Count("pk"))
+    over_bytes = settings.UPLOAD_MAX_BYTES_PER_TEAM and kept["bytes"] + size > most_bytes
+    over_files = settings.UPLOAD_MAX_FILES_PER_TEAM and kept["files"] >= most_files
+    if over_bytes or over_files:
+        sentence = _(
+            "The team keeps %(files)s uploaded files of %(size)s MB here, and may keep %(most_files)s of "
+            "%(most)s MB; each goes after %(days)s days. Use a file that is here already, or give a public address."
+        )
+        numbers = {
+            "files": kept["files"],
+            "size": kept["bytes"] // 1_000_000,
+            "most_files": most_files or "∞",
+            "most": most_bytes // 1_000_000 or "∞",
+            "days": settings.UPLOAD_DAYS,
+        }
+        raise MediaRefused("upload_quota", sentence % numbers)
 
 
 # Probing costs a processor for a while, and waiting for it a thread: more of either would hold up every page. A team

@@ -61,6 +61,7 @@ FAILURES: dict[str, Promise] = {
     "url_not_allowed": _("The address is not one that the site may open; use a public HTTPS address."),
     "fetch_failed": _("The file could not be fetched; check that its address opens without a login."),
     "timed_out": _("Fetching the file took too long; upload it instead, or use a faster server."),
+    "upload_quota": _("The team keeps as many uploaded files here as it may; give a public address instead."),
     "upload_not_found": _("The upload is not there any more; choose the file again."),
     "not_enough_credits": _(
         "There are too few credits for this length; get more, or use a shorter recording."

@@ -217,6 +217,9 @@ MEDIA_FETCH_SECONDS = env.int("MEDIA_FETCH_SECONDS", default=120)
 OUTPUT_MAX_SECONDS = env.int("OUTPUT_MAX_SECONDS", default=600)
 RESULT_DAYS = env.int("RESULT_DAYS", default=30)
 UPLOAD_DAYS = env.int("UPLOAD_DAYS", default=30)
+# What a team may keep of uploads at a time; 0 for any amount.
+UPLOAD_MAX_BYTES_PER_TEAM = env.int("UPLOAD_MAX_BYTES_PER_TEAM", default=5_000_000_000)
+UPLOAD_MAX_FILES_PER_TEAM = env.int("UPLOAD_MAX_FILES_PER_TEAM", default=5000)
 
 # --- providers ----------------------------------------------------------------------------------
 # Whether this machine's own engine makes videos, and how it ranks among connections (smallest first).

@@ -23,7 +23,7 @@ from jobs.models import Upload
 from jobs.problems import Invalid
 
 FORM = "multipart/form-data"
-STATUS = {"too_large": 413, "busy": 503, "storage_full": 503}
+STATUS = {"too_large": 413, "upload_quota": 413, "busy": 503, "storage_full": 503}
 BESIDE = 100_000  # bytes of a request that are not its file
 
 router = Router(auth=KeyAuth(), tags=["Files"])
@@ -35,7 +35,7 @@ def upload(request: HttpRequest) -> JsonResponse:
     access.require(key, "media.upload", key.team)
     kind, file = _read(request)
     try:
-        kept = media.accept_upload(team=key.team, user=None, upload=file, kind=kind)
+        kept = media.accept_upload(team=key.team, user=None, upload=file, kind=kind, is_test=key.is_test)
     except media.MediaRefused as refusal:
         status = STATUS.get(refusal.code)
         if status is None:
