@@ -7,12 +7,14 @@ from datetime import timedelta
 from itertools import pairwise
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.utils import timezone
 
 from accounts.models import ApiKey, Team
 from jobs import lifecycle, line, queries
+from jobs.lifecycle.moving import move
 from jobs.models import Connection, Job, State
+from jobs.verbs import CLAIM
 from tests.conftest import character
 from tests.jobs.making import SAMPLES, make_job, result
 
@@ -217,17 +219,51 @@ def test_workers_that_claim_at_once_share_no_job_and_exceed_no_number(owner, str
 
 @pytest.mark.django_db(transaction=True)
 def test_counting_without_the_lock_would_exceed_the_number(owner, settings):
-    """That the race is there: the same workers, with the count read before and no lock."""
+    """That the race is there: workers that count before any of them claims."""
     settings.TEAM_CONCURRENCY = 3
-    stand(owner.team, 20)
-    waiting, both = line.for_engine(), threading.Barrier(6)
+    jobs, counted = iter(stand(owner.team, 20)), threading.Barrier(6)
 
     def claim_unguarded():
-        room = waiting.in_hand.filter(team=owner.team).count() < 3
-        both.wait()
-        return room
+        room = line.for_engine().in_hand.filter(team=owner.team).count() < 3
+        job = next(jobs)
+        counted.wait()
+        return room and move(job.pk, CLAIM, attempt=1)
 
-    assert in_threads(6, claim_unguarded) == [True] * 6
+    assert all(in_threads(6, claim_unguarded))
+    assert Job.objects.filter(state=State.RUNNING).count() == 6
+
+
+@pytest.mark.skipif(
+    connection.vendor == "sqlite", reason="SQLite lets one transaction in, and needs no row's lock"
+)
+@pytest.mark.django_db(transaction=True)
+def test_a_worker_counts_only_after_another_has_claimed(owner, settings):
+    settings.TEAM_CONCURRENCY = 1
+    job, *_others = stand(owner.team, 2)
+    waiting, answers = line.for_engine(), []
+
+    def count():
+        try:
+            with transaction.atomic():
+                answers.append(waiting.has_room(owner.team.pk))
+        finally:
+            connection.close()
+
+    second = threading.Thread(target=count)
+    with transaction.atomic():
+        assert waiting.has_room(owner.team.pk)
+        second.start()
+        while second.is_alive() and not waits_for_this():
+            second.join(0.01)
+        assert move(job.pk, CLAIM, attempt=1)
+    second.join()
+    assert answers == [False]
+
+
+def waits_for_this() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1 FROM pg_locks WHERE pg_backend_pid() = ANY(pg_blocking_pids(pid))")
+        return cursor.fetchone() is not None
 
 
 @pytest.mark.django_db(transaction=True)
