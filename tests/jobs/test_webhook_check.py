@@ -4,7 +4,6 @@ import base64
 import hashlib
 import hmac
 import json
-import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -166,11 +165,11 @@ def test_headers_are_read_as_tools_print_them(owner, delivery, form):
     assert check(owner.team, headers=form(found), body=message.body(delivery)).good
 
 
-def test_long_headers_take_no_time(owner):
-    began = time.monotonic()
+def test_long_headers_are_read_to_their_end(owner):
+    """An expression that went back and forth would take these for hours."""
     for filler in (" ", "'", "-", "a", '"', ":", "}"):
-        check(owner.team, headers=f"webhook-id:{filler * 200_000}x\n" + filler * 200_000, body="x")
-    assert time.monotonic() - began < 2
+        text = f"webhook-id:{filler * 1_000_000}x\n" + filler * 1_000_000
+        assert check(owner.team, headers=text, body="x").code == "missing_header"
 
 
 @pytest.mark.parametrize("text", ["", "null", "[]", "{" * 100_000, "\0", "webhook-id", '{"webhook-id": {}}'])

@@ -12,7 +12,7 @@ from tests.lipsyncweb.sinks import Sink, fixed
 from tests.live import ApiClient, LiveSite, until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
-TIMEOUT = 5
+TIMEOUT = 8
 
 
 @pytest.fixture(scope="module")
@@ -62,10 +62,20 @@ def test_a_killed_worker_is_followed_by_an_attempt_that_arrives(site):
 
 
 def test_receivers_that_never_answer_delay_no_other(site):
-    def silent(connected: socket.socket) -> None:
-        time.sleep(TIMEOUT * 2)
+    held, held_then = [], []
 
-    with Sink(fixed()) as sound:
+    def silent(connected: socket.socket) -> None:
+        held.append(connected)
+        try:
+            connected.recv(1)  # until the site hangs up
+        finally:
+            held.remove(connected)
+
+    def answer(connected: socket.socket) -> None:
+        held_then.append(len(held))
+        fixed()(connected)
+
+    with Sink(answer) as sound:
         sinks = [Sink(silent) for _ in range(9)]
         try:
             for number, sink in enumerate(sinks):
@@ -74,11 +84,8 @@ def test_receivers_that_never_answer_delay_no_other(site):
             until(lambda: sum(sink.visits for sink in sinks) >= 6, seconds=20)
             client = site.client("sound@example.com")
             name = send(client, sound)
-            began = time.monotonic()
             until(lambda: delivery(client, name)["status"] == "delivered", seconds=20)
-            took = time.monotonic() - began
         finally:
             for sink in sinks:
                 sink.__exit__()
-    assert took < 3
-    assert delivery(client, name)["log"][0]["durationMs"] < 2000
+    assert held_then[0] >= 1  # it was served while others had not been given up
