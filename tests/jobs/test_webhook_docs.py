@@ -1,4 +1,4 @@
-"""docs/webhooks.md says what runs: its code verifies a real message, its tables are the real ones."""
+"""docs/webhooks.md says what runs: the code it points to verifies a real message, its tables are the real ones."""
 
 import json
 import re
@@ -12,13 +12,19 @@ from pytest_httpserver import HTTPServer
 
 from accounts.teams import webhook_secret
 from jobs.webhooks import answers, deliver, rotation
+from tests.clients.tools import needed
 from tests.jobs.receiving import ended
 
-PAGE = (Path(settings.BASE_DIR) / "docs" / "webhooks.md").read_text()
+DOCS = Path(settings.BASE_DIR) / "docs"
+PAGE = (DOCS / "webhooks.md").read_text()
 
 
-def code(language: str) -> str:
-    return re.search(rf"```{language}\n(.*?)```", PAGE, re.DOTALL).group(1)
+def code(name: str, *, until: str) -> str:
+    """The function that checks a signature, with its imports, from the example that the page points to."""
+    assert f"](examples/{name})" in PAGE
+    head, found, _rest = (DOCS / "examples" / name).read_text().partition(until)
+    assert found
+    return head
 
 
 def spoilt(secret: str, headers: dict[str, str], body: bytes) -> list[tuple[str, dict[str, str], bytes]]:
@@ -54,19 +60,20 @@ def received(owner, httpserver: HTTPServer) -> list[tuple[str, dict[str, str], b
 
 def test_python_example_verifies(received):
     scope: dict = {}
-    exec(compile(code("python"), "docs/webhooks.md", "exec"), scope)
+    exec(compile(code("webhook.py", until="class Receiver"), "webhook.py", "exec"), scope)
     found = [scope["is_ours"](*each) for each in received]
     assert found == [True, True, *[False] * (len(received) - 2)]
 
 
 @pytest.mark.slow
 def test_javascript_example_verifies(received, tmp_path):
+    needed("node", packages="nodejs")
     cases = [
         {"secret": secret, "headers": headers, "body": body.decode()} for secret, headers, body in received
     ]
     (tmp_path / "cases.json").write_text(json.dumps(cases))
     (tmp_path / "verify.mjs").write_text(
-        code("javascript")
+        code("webhook.mjs", until="const app").replace('import express from "express";', "")
         + """
 import { readFileSync } from "node:fs";
 const cases = JSON.parse(readFileSync(process.argv[2]));
