@@ -3,7 +3,7 @@
 import logging
 from typing import Any
 
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import PermissionDenied, SuspiciousOperation
 from django.db import OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
@@ -96,6 +96,12 @@ def _forbidden(request: HttpRequest, error: PermissionDenied) -> HttpResponse:
 @api.exception_handler(Http404)
 def _not_found(request: HttpRequest, error: Http404) -> HttpResponse:
     return answer_status(404)
+
+
+@api.exception_handler(SuspiciousOperation)
+def _malformed(request: HttpRequest, error: SuspiciousOperation) -> HttpResponse:
+    """What Django refuses to take apart, such as hundreds of query parameters."""
+    return answer_status(400)
 
 
 @api.exception_handler(Exception)
