@@ -21,7 +21,6 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from accounts import access
 from jobs import cursors
 from jobs.models import Receiver, WebhookDelivery
-from jobs.problems import Invalid
 from jobs.views import webhook_words
 from jobs.webhooks import check, deliveries, message, queue, rotation
 from jobs.webhooks.check import Verdict
@@ -105,8 +104,8 @@ def default(request: HttpRequest) -> HttpResponse:
     if form.is_valid():
         try:
             queue.set_default(team=request.team, actor=request.membership, **form.cleaned_data)
-        except Invalid as invalid:
-            form.add_error("url", invalid.fields[0].message.removeprefix("url: "))
+        except queue.BadAddress as bad:
+            form.add_error("url", bad.sentence)
         else:
             messages.success(request, _("The default address is saved."))
             return redirect("webhooks")
@@ -159,8 +158,8 @@ def test(request: HttpRequest) -> HttpResponse:
     """Send a test to the default address, and lead to what becomes of it."""
     try:
         sent = queue.send_test(team=request.team, actor=request.membership)
-    except Invalid as invalid:
-        messages.error(request, invalid.fields[0].message)
+    except queue.BadAddress as bad:
+        messages.error(request, bad.sentence)
         return redirect("webhooks")
     except queue.TooManyTests:
         messages.error(request, _("That was many tests; please wait a minute."))

@@ -28,6 +28,14 @@ class TooManyTests(Exception):
     """A team has sent its share of webhooks that nobody pays for, for this minute."""
 
 
+class BadAddress(Invalid):
+    """An address that no webhook goes to. `sentence` is what is wrong with it, without the name of its field."""
+
+    def __init__(self, field: str, code: str, sentence: str):
+        super().__init__([FieldProblem(field, code, f"{field}: {sentence}")])
+        self.sentence = sentence
+
+
 def announce(job: Job) -> None:
     """Write the webhook of a job that has just ended, in the caller's transaction, and nudge after it."""
     if not job.webhook:
@@ -42,7 +50,7 @@ def announce(job: Job) -> None:
 def send_test(*, team: Team, actor: Actor | None, url: str = "") -> WebhookDelivery:
     """Send a made-up job to `url`, or to the team's default address: signed like any other, and tried once.
 
-    Raises Invalid, TooManyTests and PermissionDenied.
+    Raises BadAddress, TooManyTests and PermissionDenied.
     """
     access.require(actor, "webhooks.replay", team)
     url = check_url(url or settings_of(team).url, field="url")
@@ -164,17 +172,17 @@ def default_url(team: Team, actor: Actor) -> str:
 
 
 def set_default(*, team: Team, actor: Actor | None, url: str, browser_jobs: bool) -> None:
-    """Keep the team's default address; "" for none. Raises Invalid and PermissionDenied."""
+    """Keep the team's default address; "" for none. Raises BadAddress and PermissionDenied."""
     access.require(actor, "webhooks.manage", team)
     url = check_url(url, field="url") if url else ""
     WebhookSettings.objects.update_or_create(team=team, defaults={"url": url, "browser_jobs": browser_jobs})
 
 
 def check_url(url: str, *, field: str) -> str:
-    """A receiver's address in its normal form, or Invalid. No name is looked up here."""
+    """A receiver's address in its normal form, or BadAddress. No name is looked up here."""
     if not url:
-        raise Invalid([FieldProblem(field, "required", _("Name an address, or set the team's default one."))])
+        raise BadAddress(field, "required", _("Name an address, or set the team's default one."))
     try:
         return check_address(url, policy_from_settings())
     except Refused as error:
-        raise Invalid([FieldProblem(field, error.code, f"{field}: {error.sentence}")]) from None
+        raise BadAddress(field, error.code, error.sentence) from None

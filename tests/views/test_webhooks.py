@@ -87,6 +87,7 @@ def test_default_address_is_kept_or_refused_with_a_sentence(owner):
     answer = owner.client.post(reverse("webhook_default"), {"url": "https://10.0.0.1/x"})
     assert answer.status_code == 422
     assert "not on the public Internet" in answer.content.decode()
+    assert "url:" not in answer.content.decode()  # the form names the field in the reader's words
     owner.client.post(reverse("webhook_default"), {"url": HOOK, "browser_jobs": "on"})
     kept = queue.settings_of(owner.team)
     assert (kept.url, kept.browser_jobs) == (HOOK, True)
@@ -135,6 +136,7 @@ def test_test_goes_to_the_default_address_and_shows_what_became_of_it(owner, tea
     assert "required" not in page(owner.client)
     answer = owner.client.post(reverse("webhook_test"), follow=True)
     assert "default one" in answer.content.decode()
+    assert "url:" not in answer.content.decode()
     httpserver.expect_request("/hook").respond_with_data("all good here")
     queue.set_default(
         team=owner.team, actor=owner.membership, url=httpserver.url_for("/hook"), browser_jobs=False
