@@ -157,12 +157,16 @@ COLUMNS = {
 }
 
 
+NOTE = "The product reads a job by a ready statement, the minimal view by the ORM."
+
+
 def table(rows: list[dict[str, Any]]) -> Iterator[str]:
     yield f"{'':32}" + "".join(f"{title:>14}" for title in COLUMNS.values())
     for row in rows:
         yield f"{row['name']:32}" + "".join(
             f"{'' if row[name] is None else row[name]:>14}" for name in COLUMNS
         )
+    yield NOTE
 
 
 def main() -> int:
