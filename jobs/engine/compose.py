@@ -18,9 +18,6 @@ from jobs.engine.texture import Places, Texture
 from jobs.engine.visemes import MouthTrack
 from jobs.engine.warp import Box, Grid, invert
 
-OVERLAP = 0.009  # eye distances that each lip goes beyond the other's edge to shut a mouth that was open
-PRESSED = 0.4  # of the lips' press, where they rest over teeth
-
 
 class Portrait:
     """Draws frames of one face in one picture. Build once a render; frames must be asked for in order.
@@ -93,14 +90,8 @@ class Portrait:
         self._fields = MouthFields(self._fields.upper * share, self._fields.lower * share)
 
     def _amounts(self, track: MouthTrack, k: int) -> Array:
-        """Pixels of each kind of motion.
-
-        Lips drawn over a smile's teeth meet a little beyond the landmarks and are lightly pressed, or a line of teeth
-        stays.
-        """
-        shut = max(0.0, 1 - float(track.opening[k]) / 0.15) if self._lips.open else 0.0
-        overlap = OVERLAP * self._frame.unit * shut
-        found = amounts(track, k, self._frame, self._style, close=1.0, overlap=overlap, press=PRESSED * shut)
+        """Pixels of each kind of motion."""
+        found = amounts(track, k, self._frame, self._style, close=1.0, parted=self._lips.open)
         return found.astype(np.float32)
 
     def _look_back(self, moved: Array, head: Array) -> tuple[Array, Array]:

@@ -29,7 +29,7 @@ REACH, ABOVE, BELOW = (0.68, 0.90), (0.42, 0.62), (0.92, 1.18)
 BAND = 0.24  # eye distances above and below the seam in which the two layers pass into each other
 SEAM = 0.3  # of the light, that the seam of lips takes away which were apart in the source
 FINE = 512  # places along a lip's edge
-OVERLAP = 0.010  # eye distances at a lip's edge that are left out where the source's mouth is open
+MARGIN = 0.010  # eye distances at a lip's edge that are left out where the source's mouth is open
 HIDDEN = 0.02  # of an opening: nothing shows between the lips
 BLENDED = 0.3  # of a weight: below it the picture is blended with the source as well as less moved
 
@@ -48,7 +48,7 @@ class Dubber:
             self._inside = speaker, Inside(speaker, steady, planes)
         inside = self._inside[1]
         inside.learn(planes, steady, hidden=track.opening[k] < HIDDEN)
-        wanted = amounts(track, k, speaker.frame, self._style)
+        wanted = amounts(track, k, speaker.frame, self._style, parted=True)
         layers, mouth = _moved(steady, wanted)
         frame = MouthFrame.of(mouth)
         picture = _Picture(planes, frame, outlined(mouth, frame), layers, _parted(steady.points, frame))
@@ -98,7 +98,7 @@ def _inset(points: Array, unit: float) -> Array:
     upper, lower = list(lm.LIP_UPPER_INNER[1:-1]), list(lm.LIP_LOWER_INNER[1:-1])
     gap = points[lower, :2] - points[upper, :2]
     size = np.hypot(*gap.T)[:, None]
-    into = np.minimum(OVERLAP * unit, 0.3 * size) * gap / np.maximum(size, 1e-6)
+    into = np.minimum(MARGIN * unit, 0.3 * size) * gap / np.maximum(size, 1e-6)
     points[upper, :2] -= into
     points[lower, :2] += into
     return points

@@ -18,6 +18,8 @@ KINDS = ("close", "jaw", "lower", "upper", "width", "pout", "roll", "smile")
 # How a gap between the lips comes about: the share of each kind of motion.
 OPENED = {"jaw": 0.62, "lower": 0.18, "upper": 0.20}
 WIDEST = 0.15  # gap between the lips at opening 1, in eye distances
+OVERLAP = 0.009  # eye distances that each lip goes beyond the other's edge to shut a mouth that was open
+PRESSED = 0.4  # of the lips' press, where they rest over teeth
 CLOSED_GAP = 0.012  # of the eye distance: below it the detector's gap is noise and the lips are together
 
 
@@ -167,13 +169,12 @@ def amounts(
     style: Style,
     *,
     close: float = 0.0,
-    overlap: float = 0.0,
-    press: float = 0.0,
+    parted: bool,
 ) -> Array:
     """How far row k of a track moves a mouth: (len(KINDS),) float64, pixels in the order of KINDS.
 
-    close : of that kind; overlap : pixels that each lip goes beyond the other's edge; press : the least press of the
-    lips, 0..1.
+    close : of that kind; parted : whether the source's lips may be apart. Lips drawn over its teeth meet a little
+    beyond the landmarks and are lightly pressed, or a line of teeth stays.
     """
     unit, breadth = frame.unit, frame.half / frame.unit
     # A broad smile gives way to speech, and has further to go to round its lips.
@@ -181,13 +182,14 @@ def amounts(
     relaxed = float(np.clip(0.7 * (breadth - 0.275), 0.0, 0.04))
     opening, width, tuck = float(track.opening[k]), float(track.width[k]), float(track.tuck[k])
     gap = opening * WIDEST * unit * style.mouth
-    parted = min(1.0, opening / 0.06)  # the upper lip rises only off a mouth that is not shut
-    raised = (0.009 * float(track.upper[k]) + 0.010 * tuck) * unit * parted
-    press = max(float(track.press[k]), press)
+    off = min(1.0, opening / 0.06)  # the upper lip rises only off a mouth that is not shut
+    raised = (0.009 * float(track.upper[k]) + 0.010 * tuck) * unit * off
+    shut = max(0.0, 1 - opening / 0.15) if parted else 0.0
+    overlap, press = OVERLAP * unit * shut, max(float(track.press[k]), PRESSED * shut)
     values = {
         "close": close,
         "jaw": OPENED["jaw"] * gap,
-        "lower": OPENED["lower"] * gap - overlap - 0.010 * unit * tuck * parted,
+        "lower": OPENED["lower"] * gap - overlap - 0.010 * unit * tuck * off,
         "upper": OPENED["upper"] * gap - overlap + raised,
         "width": (0.030 if width > 0 else narrow) * width * unit,
         "pout": (0.022 * float(track.rounding[k]) - 0.012 * press) * unit,
