@@ -3,6 +3,7 @@
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from accounts import keys
 from accounts.models import ApiKey
 
 
@@ -17,3 +18,11 @@ class KeyForm(forms.ModelForm):
         labels = {"name": _("Name")}
         help_texts = {"name": _("What will use it, such as “nightly batch”. For your eyes only.")}
         widgets = {"name": forms.TextInput(attrs={"autocomplete": "off"})}
+
+    def clean_name(self) -> str:
+        name: str = self.cleaned_data["name"]
+        try:
+            keys.check_name(name)
+        except keys.BadName as error:
+            raise forms.ValidationError(str(error)) from error
+        return name

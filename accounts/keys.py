@@ -16,6 +16,7 @@ from datetime import timedelta
 
 from django.db.models import Expression, Q, QuerySet
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from accounts.models import ApiKey, Team, User
 from accounts.models.keys import PREFIX, TEST_PREFIX
@@ -28,10 +29,24 @@ PATTERN = re.compile(
 USE_IS_NOTED_EVERY = timedelta(minutes=1)
 
 
+class BadName(ValueError):
+    """A name that holds line breaks, marks of direction or the like: it would be read as something else."""
+
+
+def check_name(name: str) -> None:
+    """Raise BadName for one that is not all printable."""
+    if not name.isprintable():
+        raise BadName(_("The name may hold printable characters only."))
+
+
 def issue(
     *, team: Team, created_by: User | None, name: str = "", is_test: bool = False
 ) -> tuple[ApiKey, str]:
-    """Make a key. The second value is the whole key: the only time that it can be seen."""
+    """Make a key. The second value is the whole key: the only time that it can be seen.
+
+    Raises BadName.
+    """
+    check_name(name.strip())
     prefix = TEST_PREFIX if is_test else PREFIX
     public_id = _random(ID_LENGTH)
     secret = _random(SECRET_LENGTH)
@@ -90,7 +105,7 @@ def _checksum(prefix: str, public_id: str, secret: str) -> str:
     # A live key's prefix is left out, as it was before there were others.
     number = zlib.crc32(f"{prefix.removeprefix(PREFIX)}{public_id}_{secret}".encode())
     digits = []
-    for _ in range(CHECK_LENGTH):
+    for _place in range(CHECK_LENGTH):
         number, rest = divmod(number, len(ALPHABET))
         digits.append(ALPHABET[rest])
     return "".join(reversed(digits))

@@ -1,5 +1,7 @@
 """API keys. The secret is never stored: only its digest."""
 
+import re
+
 from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -37,6 +39,11 @@ class ApiKey(models.Model):
     def label(self) -> str:
         """What may be shown after the key's only showing."""
         return f"{TEST_PREFIX if self.is_test else PREFIX}{self.public_id}_…"
+
+    @property
+    def name_in_a_comment(self) -> str:
+        """The name, or the label, fit for the end of a line of shell: zsh runs what stands behind a # that is typed."""
+        return re.sub(r"[^\w .,:@+-]", "", self.name).strip() or self.label
 
     @property
     def is_active(self) -> bool:

@@ -27,6 +27,10 @@ class Command(BaseCommand):
             validate_email(email)
         except ValidationError as error:
             raise CommandError(f"{email!r} is not an e-mail address.") from error
+        try:
+            keys.check_name(options["name"].strip())
+        except keys.BadName as error:
+            raise CommandError(str(error)) from error
         user = User.objects.filter(email__iexact=email).first()
         if user is None:
             # No password: the person sets one by "forgot your password".
