@@ -161,6 +161,7 @@ def _bring(job: Job, value: str, field: FieldSpec, target: Path, *, seconds: flo
                 policy=outbound.policy_from_settings(),
                 max_bytes=media.limits_for(field.kind).bytes,
                 seconds=seconds,
+                pace=outbound.Pace(settings.MEDIA_FETCH_LEAST_RATE),
             )
     return target
 

@@ -384,6 +384,7 @@ def _fetch(job: Job, document: dict[str, Any], file: Path) -> None:
             policy=connections.policy(job.connection),
             max_bytes=settings.RESULT_MAX_BYTES,
             seconds=settings.MEDIA_FETCH_SECONDS,
+            pace=outbound.Pace(settings.MEDIA_FETCH_LEAST_RATE),
         )
 
 

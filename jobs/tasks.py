@@ -50,7 +50,7 @@ def run_next() -> None:
 
 
 @app.task
-@at_most(3)
+@at_most(6)
 def fetch_next() -> None:
     while execute.fetch_next():
         pass

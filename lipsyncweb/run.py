@@ -238,7 +238,7 @@ def commands(settings: Any) -> list[Command]:
     return [
         Command("web", [sys.executable, "-m", "lipsyncweb.serve"]),
         Command("render", [*celery, "worker", "-Q", "render", "-c", "1", "-n", "render@%h", *worker]),
-        Command("light", [*celery, "worker", "-Q", "light", "-c", "14", "-n", "light@%h", *worker]),
+        Command("light", [*celery, "worker", "-Q", "light", "-c", "18", "-n", "light@%h", *worker]),
         Command("beat", [*celery, "beat", *beat, *quiet]),
     ]
 

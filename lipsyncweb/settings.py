@@ -214,6 +214,8 @@ MEDIA_MAX_IMAGE_BYTES = env.int("MEDIA_MAX_IMAGE_BYTES", default=30_000_000)
 MEDIA_MAX_AUDIO_BYTES = env.int("MEDIA_MAX_AUDIO_BYTES", default=100_000_000)
 MEDIA_MAX_VIDEO_BYTES = env.int("MEDIA_MAX_VIDEO_BYTES", default=500_000_000)
 MEDIA_FETCH_SECONDS = env.int("MEDIA_FETCH_SECONDS", default=120)
+# Bytes a second, in the mean: who sends an input slower holds up the line for everybody. 0 for any.
+MEDIA_FETCH_LEAST_RATE = env.int("MEDIA_FETCH_LEAST_RATE", default=50_000)
 OUTPUT_MAX_SECONDS = env.int("OUTPUT_MAX_SECONDS", default=600)
 RESULT_DAYS = env.int("RESULT_DAYS", default=30)
 UPLOAD_DAYS = env.int("UPLOAD_DAYS", default=30)

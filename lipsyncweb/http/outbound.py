@@ -46,6 +46,7 @@ __all__ = [
     "Downloaded",
     "FetchFailed",
     "OutboundError",
+    "Pace",
     "Policy",
     "Refused",
     "TimedOut",
@@ -82,6 +83,17 @@ class Answer:
     location: str  # of a redirect, which is not followed; else empty
 
 
+@dataclass(frozen=True)
+class Pace:
+    """How slow a file may come: `rate` bytes a second in the mean, after `grace` seconds to begin in; 0 for any."""
+
+    rate: int
+    grace: float = 15.0
+
+
+ANY_PACE = Pace(0)
+
+
 def policy_from_settings() -> Policy:
     return Policy(plain_http=settings.OUTBOUND_ALLOW_HTTP, loopback=settings.OUTBOUND_ALLOW_LOOPBACK)
 
@@ -101,9 +113,16 @@ class Client:
         self._verify = verify
 
     def download(
-        self, url: str, target: BinaryIO, *, max_bytes: int, seconds: float, max_redirects: int = 3
+        self,
+        url: str,
+        target: BinaryIO,
+        *,
+        max_bytes: int,
+        seconds: float,
+        max_redirects: int = 3,
+        pace: Pace = ANY_PACE,
     ) -> Downloaded:
-        with _Deadline(seconds) as deadline:
+        with _Deadline(seconds, pace) as deadline:
             for _hop in range(max_redirects + 1):
                 with self._send("GET", url, b"", {}, deadline) as response:
                     if response.status_code in REDIRECTS and response.headers.get("Location"):
@@ -145,7 +164,7 @@ class Client:
             prepared = requests.Request(method, url, data=body or None, headers={**own, **headers}).prepare()
             adapter = _Adapter(lambda host, port: self._dial(host, port, deadline))
             return adapter.send(
-                prepared, stream=True, timeout=deadline.remaining(), verify=self._verify, proxies={}
+                prepared, stream=True, timeout=deadline.longest(), verify=self._verify, proxies={}
             )
 
     def _dial(self, host: str, port: int, deadline: "_Deadline") -> socket.socket:
@@ -200,11 +219,18 @@ def _target(response: requests.Response) -> str:
 
 
 def download(
-    url: str, target: BinaryIO, *, policy: Policy, max_bytes: int, seconds: float, max_redirects: int = 3
+    url: str,
+    target: BinaryIO,
+    *,
+    policy: Policy,
+    max_bytes: int,
+    seconds: float,
+    max_redirects: int = 3,
+    pace: Pace = ANY_PACE,
 ) -> Downloaded:
     """Fetch a file. Each redirect is judged like the first address. Raises OutboundError."""
     return Client(policy).download(
-        url, target, max_bytes=max_bytes, seconds=seconds, max_redirects=max_redirects
+        url, target, max_bytes=max_bytes, seconds=seconds, max_redirects=max_redirects, pace=pace
     )
 
 
@@ -243,6 +269,7 @@ def _save(response: requests.Response, target: BinaryIO, max_bytes: int, deadlin
     if not (stated.isdigit() and int(stated) > max_bytes):
         for chunk in _chunks(response, max_bytes + 1, deadline):
             size += len(chunk)
+            deadline.came(size)
             if size <= max_bytes:
                 target.write(chunk)
         if size <= max_bytes:
@@ -281,13 +308,18 @@ def _within(deadline: "_Deadline", call: Callable[[], list[str]]) -> list[str]:
 class _Deadline:
     """Cuts the connection when the time is over, whatever is being waited for on it.
 
-    A socket's own timeout starts anew with each byte, so a slow drip would hold it for ever.
+    A socket's own timeout starts anew with each byte, so a slow drip would hold it for ever. With a pace the end is
+    near at first, and moves on with what comes.
     """
 
-    def __init__(self, seconds: float):
-        self._end = time.monotonic() + seconds
-        self._timers: list[tuple[threading.Timer, socket.socket]] = []
+    def __init__(self, seconds: float, pace: Pace = ANY_PACE):
+        self._start, self._pace = time.monotonic(), pace
+        self._last = self._start + seconds
+        self._end = min(self._last, self._start + pace.grace) if pace.rate else self._last
+        self._over = threading.Event()
+        self._watched: list[tuple[threading.Thread, socket.socket]] = []
         self.connected = False
+        self.begun = False
 
     def __enter__(self) -> Self:
         return self
@@ -295,10 +327,16 @@ class _Deadline:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for timer, duplicate in self._timers:
-            timer.cancel()
-            timer.join()
+        self._over.set()
+        for thread, duplicate in self._watched:
+            thread.join()
             duplicate.close()
+
+    def came(self, size: int) -> None:
+        """Note that so many bytes have come in all."""
+        self.begun = True
+        if self._pace.rate:
+            self._end = min(self._last, self._start + self._pace.grace + size / self._pace.rate)
 
     def remaining(self) -> float:
         """Seconds left, more than 0. Raises TimeoutError."""
@@ -307,16 +345,30 @@ class _Deadline:
             raise TimeoutError
         return left
 
+    def longest(self) -> float:
+        """Seconds left at any pace, more than 0. Raises TimeoutError."""
+        self.remaining()
+        return self._last - time.monotonic()
+
     def watch(self, connected: socket.socket) -> None:
         # TLS takes the descriptor of the socket that it wraps; a duplicate still reaches the connection.
         duplicate = connected.dup()
-        timer = threading.Timer(self._end - time.monotonic(), _cut, [duplicate])
-        timer.daemon = True
-        self._timers.append((timer, duplicate))
-        timer.start()
+        thread = threading.Thread(target=self._cut_at_the_end, args=[duplicate], daemon=True)
+        self._watched.append((thread, duplicate))
+        thread.start()
 
     def is_over(self) -> bool:
         return time.monotonic() >= self._end
+
+    def is_too_slow(self) -> bool:
+        """Whether it is over because too little came in the time that passed."""
+        return self.begun and self._end < self._last and self.is_over()
+
+    def _cut_at_the_end(self, duplicate: socket.socket) -> None:
+        while not self._over.wait(max(0.0, self._end - time.monotonic())):
+            if self.is_over():
+                _cut(duplicate)
+                return
 
 
 @contextmanager
@@ -326,6 +378,9 @@ def _on_the_wire(deadline: _Deadline, url: str) -> Iterator[None]:
         yield
     except (requests.RequestException, HTTPError, OSError, ValueError) as error:
         host = {"host": parse_url(url).host}
+        if deadline.is_too_slow():
+            sentence = _("%(host)s sends the file too slowly. Upload it instead, or use a faster server.")
+            raise TimedOut(sentence % host) from error
         if deadline.is_over() or isinstance(error, (TimeoutError, requests.Timeout)):
             raise TimedOut(_("%(host)s did not answer in time. Try again later.") % host) from error
         raise FetchFailed(
