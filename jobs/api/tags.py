@@ -11,6 +11,10 @@ from jobs.submit import Tag
 REFERENCE_LENGTH = 200
 METADATA_KEYS = 16
 METADATA_BYTES = 4000
+METADATA_NUMBER = 2**53 - 1  # a whole number up to here is the same in every language
+METADATA_FRACTION = (
+    1e-15  # a number other than 0 that is nearer to it takes many times its room in PostgreSQL
+)
 METADATA_DEPTH = 5  # objects and arrays inside one another, the outermost counted
 
 
@@ -41,6 +45,12 @@ def _metadata(body: dict[str, Any]) -> dict[str, Any]:
     if not _fits(found, METADATA_DEPTH):
         sentence = _("metadata may be nested %(most)s deep and holds no NUL characters.")
         raise wrong("metadata", "invalid", sentence % {"most": METADATA_DEPTH})
+    if not _is_exact(found):
+        sentence = _(
+            "Numbers in metadata may have a size from %(least)s to %(most)s, or be 0; send others as text."
+        )
+        bounds = {"least": METADATA_FRACTION, "most": METADATA_NUMBER}
+        raise wrong("metadata", "out_of_range", sentence % bounds)
     if len(json.dumps(found, ensure_ascii=False, separators=(",", ":")).encode()) > METADATA_BYTES:
         sentence = _("metadata must be at most %(most)s bytes of JSON.") % {"most": METADATA_BYTES}
         raise wrong("metadata", "too_long", sentence)
@@ -57,3 +67,13 @@ def _fits(value: Any, depth: int) -> bool:
         return False
     inner = [*value, *value.values()] if isinstance(value, dict) else value
     return all(_fits(item, depth - 1) for item in inner)
+
+
+def _is_exact(value: Any) -> bool:
+    """Whether every number is one that clients read alike and databases keep short: PostgreSQL writes 309 digits for
+    1e308."""
+    if isinstance(value, dict | list):
+        return all(map(_is_exact, value.values() if isinstance(value, dict) else value))
+    if not isinstance(value, int | float) or value == 0:
+        return True
+    return METADATA_FRACTION <= abs(value) <= METADATA_NUMBER
