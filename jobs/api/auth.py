@@ -29,7 +29,7 @@ class KeyAuth(HttpBearer):
 
     def authenticate(self, request: HttpRequest, token: str) -> ApiKey | None:
         beside = FOR_A_SUBMIT if request.method == "POST" else {}
-        key = limits.admit(request, token, lambda: keys.authenticate(token, **beside))
+        key = limits.admit(request, lambda: keys.authenticate(token, **beside))
         if key:
             keys.note_use(key)
         return key
