@@ -312,8 +312,10 @@ def test_sheet_shows_the_face(tmp_path):
 
 @pytest.mark.slow
 def test_pictures_of_the_documents_are_made_and_are_small(tmp_path):
-    main(["pictures", str(tmp_path)])
-    files = sorted(tmp_path.iterdir())
+    folder = tmp_path / "img"
+    folder.mkdir()
+    main(["pictures", str(folder)])
+    files = sorted(folder.iterdir())
     assert [file.name for file in files] == ["engine-two.jpg", "engine-video.jpg", "engine.jpg"]
     for file in files:
         assert 20_000 < file.stat().st_size < 300_000
