@@ -12,7 +12,7 @@ from typing import Any
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy as _lazy
+from django.utils.translation import gettext_lazy
 
 from jobs.models import Job, WebhookDelivery
 from jobs.problems import FieldProblem, Invalid
@@ -21,10 +21,12 @@ PREFIX = "test:"
 FAIL, SLOW = "test:fail", "test:slow"
 WEBHOOK_TWICE, WEBHOOK_FIRST = "test:webhook-twice", "test:webhook-first"
 WORDS: dict[str, Promise] = {
-    FAIL: _lazy("The job fails, with the code test_failure."),
-    SLOW: _lazy("The job waits in line for 20 seconds."),
-    WEBHOOK_TWICE: _lazy("The webhook is sent twice, the second time right after the first was received."),
-    WEBHOOK_FIRST: _lazy(
+    FAIL: gettext_lazy("The job fails, with the code test_failure."),
+    SLOW: gettext_lazy("The job waits in line for 20 seconds."),
+    WEBHOOK_TWICE: gettext_lazy(
+        "The webhook is sent twice, the second time right after the first was received."
+    ),
+    WEBHOOK_FIRST: gettext_lazy(
         "The submit is answered after its webhook was sent: after 5 seconds at the latest, and at once where "
         "there is no webhook or two answers are held already."
     ),

@@ -6,7 +6,7 @@ from typing import Any
 from django.http import HttpRequest, JsonResponse
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy as _lazy
+from django.utils.translation import gettext_lazy
 from ninja import Router
 
 from accounts import access, ledger
@@ -19,7 +19,7 @@ MOST_DAYS = 92
 router = Router(auth=KeyAuth(), tags=["Account"])
 
 
-@router.get("/key", operation_id="get_key", summary=_lazy("This key"), openapi_extra=describe.key())
+@router.get("/key", operation_id="get_key", summary=gettext_lazy("This key"), openapi_extra=describe.key())
 def get_key(request: HttpRequest) -> JsonResponse:
     strict.no_query(request)
     key = key_of(request)
@@ -37,7 +37,10 @@ def get_key(request: HttpRequest) -> JsonResponse:
 
 
 @router.get(
-    "/balance", operation_id="get_balance", summary=_lazy("API credits"), openapi_extra=describe.balance()
+    "/balance",
+    operation_id="get_balance",
+    summary=gettext_lazy("API credits"),
+    openapi_extra=describe.balance(),
 )
 def get_balance(request: HttpRequest) -> JsonResponse:
     strict.no_query(request)
@@ -50,7 +53,7 @@ def get_balance(request: HttpRequest) -> JsonResponse:
 @router.get(
     "/usage",
     operation_id="get_usage",
-    summary=_lazy("Usage by day and model"),
+    summary=gettext_lazy("Usage by day and model"),
     openapi_extra=describe.usage(),
 )
 def get_usage(request: HttpRequest) -> JsonResponse:

@@ -6,7 +6,7 @@ import uuid
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils.http import parse_etags
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy as _lazy
+from django.utils.translation import gettext_lazy
 from ninja import Router
 
 from accounts import access
@@ -20,7 +20,9 @@ from jobs.models import Job, State
 router = Router(auth=KeyAuth(), tags=["Jobs"])
 
 
-@router.get("/jobs", operation_id="list_jobs", summary=_lazy("List jobs"), openapi_extra=describe.list_jobs())
+@router.get(
+    "/jobs", operation_id="list_jobs", summary=gettext_lazy("List jobs"), openapi_extra=describe.list_jobs()
+)
 def list_jobs(request: HttpRequest) -> JsonResponse:
     key = key_of(request)
     access.require(key, "jobs.read", key.team)
@@ -33,7 +35,10 @@ def list_jobs(request: HttpRequest) -> JsonResponse:
 
 
 @router.get(
-    "/jobs/{request_id}", operation_id="get_job", summary=_lazy("Get a job"), openapi_extra=describe.job()
+    "/jobs/{request_id}",
+    operation_id="get_job",
+    summary=gettext_lazy("Get a job"),
+    openapi_extra=describe.job(),
 )
 def get_job(request: HttpRequest, request_id: str) -> HttpResponse:
     key = key_of(request)
@@ -44,7 +49,7 @@ def get_job(request: HttpRequest, request_id: str) -> HttpResponse:
 @router.post(
     "/jobs/{request_id}/cancel",
     operation_id="cancel_job",
-    summary=_lazy("Cancel a job"),
+    summary=gettext_lazy("Cancel a job"),
     openapi_extra=describe.cancel(),
 )
 def cancel_job(request: HttpRequest, request_id: str) -> JsonResponse:

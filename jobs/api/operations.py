@@ -6,7 +6,7 @@ from typing import Any
 from django.http import HttpRequest, JsonResponse
 from django.utils.text import format_lazy
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy as _lazy
+from django.utils.translation import gettext_lazy
 from ninja import Router
 
 from accounts import access, ledger
@@ -108,7 +108,7 @@ for _spec in catalog.MODELS.values():
     router.post(
         f"/{_spec.slug}/estimate",
         operation_id=f"estimate_{_name_of}",
-        summary=format_lazy(_lazy("Estimate: {title}"), title=_spec.title),
+        summary=format_lazy(gettext_lazy("Estimate: {title}"), title=_spec.title),
         tags=["Generate"],
         openapi_extra=describe.estimate(_spec),
     )(_estimate_operation(_spec))

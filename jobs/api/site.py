@@ -7,7 +7,7 @@ from django.core.exceptions import PermissionDenied, SuspiciousOperation
 from django.db import OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy as _lazy
+from django.utils.translation import gettext_lazy
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError
 from ninja.responses import Response
@@ -29,7 +29,7 @@ class Api(NinjaAPI):
 api = Api(
     title="lipsyncweb",
     version="1",
-    description=_lazy("Lip-sync video: submit a job, then wait for its webhook or ask for it."),
+    description=gettext_lazy("Lip-sync video: submit a job, then wait for its webhook or ask for it."),
     docs_url=None,
     openapi_url=None,  # the operation below: ninja's own takes any method
     urls_namespace="api",

@@ -9,7 +9,7 @@ from django.core.files.uploadedfile import UploadedFile
 from django.http import HttpRequest, JsonResponse
 from django.http.multipartparser import MultiPartParserError
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy as _lazy
+from django.utils.translation import gettext_lazy
 from ninja import Router
 
 from accounts import access
@@ -29,7 +29,9 @@ BESIDE = 100_000  # bytes of a request that are not its file
 router = Router(auth=KeyAuth(), tags=["Files"])
 
 
-@router.post("/uploads", operation_id="upload", summary=_lazy("Send a file"), openapi_extra=describe.upload())
+@router.post(
+    "/uploads", operation_id="upload", summary=gettext_lazy("Send a file"), openapi_extra=describe.upload()
+)
 def upload(request: HttpRequest) -> JsonResponse:
     key = key_of(request)
     access.require(key, "media.upload", key.team)

@@ -7,7 +7,7 @@ from typing import Any
 from django.http import HttpRequest, JsonResponse
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy as _lazy
+from django.utils.translation import gettext_lazy
 from ninja import Router
 
 from accounts import access
@@ -32,7 +32,7 @@ router = Router(auth=KeyAuth(), tags=["Webhooks"])
 @router.get(
     "/webhooks/deliveries",
     operation_id="list_deliveries",
-    summary=_lazy("List webhooks"),
+    summary=gettext_lazy("List webhooks"),
     openapi_extra=describe.list_deliveries(),
 )
 def list_deliveries(request: HttpRequest) -> JsonResponse:
@@ -52,7 +52,7 @@ def list_deliveries(request: HttpRequest) -> JsonResponse:
 @router.get(
     "/webhooks/deliveries/{delivery_id}",
     operation_id="get_delivery",
-    summary=_lazy("Get a webhook and its attempts"),
+    summary=gettext_lazy("Get a webhook and its attempts"),
     openapi_extra=describe.delivery(),
 )
 def get_delivery(request: HttpRequest, delivery_id: str) -> JsonResponse:
@@ -63,7 +63,7 @@ def get_delivery(request: HttpRequest, delivery_id: str) -> JsonResponse:
 @router.post(
     "/webhooks/deliveries/{delivery_id}/replay",
     operation_id="replay_delivery",
-    summary=_lazy("Send a webhook again"),
+    summary=gettext_lazy("Send a webhook again"),
     openapi_extra=describe.replay_delivery(),
 )
 def replay_delivery(request: HttpRequest, delivery_id: str) -> JsonResponse:
@@ -82,7 +82,7 @@ def replay_delivery(request: HttpRequest, delivery_id: str) -> JsonResponse:
 @router.post(
     "/webhooks/replay",
     operation_id="replay_failed",
-    summary=_lazy("Send all that failed again"),
+    summary=gettext_lazy("Send all that failed again"),
     openapi_extra=describe.replay_failed(),
 )
 def replay_failed(request: HttpRequest) -> JsonResponse:
@@ -98,7 +98,7 @@ def replay_failed(request: HttpRequest) -> JsonResponse:
 @router.post(
     "/webhooks/test",
     operation_id="test_webhook",
-    summary=_lazy("Send a test"),
+    summary=gettext_lazy("Send a test"),
     openapi_extra=describe.test_webhook(),
 )
 def test_webhook(request: HttpRequest) -> JsonResponse:
