@@ -58,6 +58,7 @@ def test_follows_speech_by_its_own_ears_and_fails_its_controls(heard, sentence):
         assert metrics.sync(controls[name], wanted).r < found.r - 0.25, name
 
 
+@pytest.mark.slow
 def test_shows_the_phones_it_is_told_and_shuts_for_closures(told, sentence):
     wanted = metrics.truth(sentence.phones, told.size, 25)
     found = metrics.sync(told, wanted)
@@ -71,6 +72,7 @@ def test_shows_the_phones_it_is_told_and_shuts_for_closures(told, sentence):
     assert metrics.opening_range(told) >= 0.04
 
 
+@pytest.mark.slow
 def test_follows_this_speech_and_not_another(told, sentence, tmp_path):
     other = speak("She sells sea shells; yes, he sees three green trees.", tmp_path / "other.wav")
     right = metrics.sync(told, metrics.truth(sentence.phones, told.size, 25)).r

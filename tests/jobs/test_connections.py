@@ -92,6 +92,7 @@ def test_silent_port_is_not_usable(httpserver, unused_port):
     assert refusal(silent) == ("fetch_failed", "base_url")
 
 
+@pytest.mark.slow
 def test_server_that_does_not_answer_in_time_is_not_usable(upstream, httpserver, settings):
     settings.PROVIDER_TIMEOUT_SECONDS = 0.3
     over = threading.Event()

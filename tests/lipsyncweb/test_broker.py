@@ -216,6 +216,7 @@ def test_a_killed_consumer_loses_only_what_it_held(connection, tmp_path):
     assert 17 <= len(left) < 20
 
 
+@pytest.mark.slow
 def test_an_empty_file_does_not_end_a_real_worker(tmp_path):
     environment = {**os.environ, "BROKER_FOLDER": str(tmp_path)}
     send = "from tests.lipsyncweb.broker_app import note; import sys; note.delay(sys.argv[1])"
