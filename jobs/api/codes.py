@@ -41,6 +41,7 @@ ANSWERS: dict[str, tuple[int, Promise]] = {
     ),
     "being_sent": (409, _("The webhook is being sent right now; see what becomes of it.")),
     "too_old": (409, _("The webhook is too old to be sent again.")),
+    "sent_too_often": (409, _("The webhook was tried too often to be sent again.")),
     "job_ended": (409, _("The job has ended already; it cannot be canceled.")),
     "upload_quota": (413, words.FAILURES["upload_quota"]),
     "not_json": (415, _("Send the body as JSON, with Content-Type: application/json.")),

@@ -140,6 +140,8 @@ def _too_many_tests() -> ApiError:
 def _why_not(found: WebhookDelivery) -> ApiError:
     if found.created_at < queue.kept_since(timezone.now()):
         return ApiError(409, "too_old", _("The webhook is too old to be sent again."))
+    if found.attempts >= queue.MOST_ATTEMPTS:
+        return ApiError(409, "sent_too_often", _("The webhook was tried too often to be sent again."))
     return ApiError(409, "being_sent", _("The webhook is being sent right now; see what becomes of it."))
 
 

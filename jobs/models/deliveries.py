@@ -67,9 +67,9 @@ class WebhookDelivery(models.Model):
     held_until = models.DateTimeField(null=True)  # a worker is trying it now
     state = models.CharField(max_length=10, choices=DeliveryState.choices, default=DeliveryState.DUE)
     # Grows with each claim and fences out a worker that comes back late.
-    attempts = models.PositiveSmallIntegerField(default=0)
+    attempts = models.PositiveIntegerField(default=0)
     # Those of earlier rounds: a replay begins the schedule anew.
-    attempts_before = models.PositiveSmallIntegerField(default=0)
+    attempts_before = models.PositiveIntegerField(default=0)
     due_at = models.DateTimeField(default=timezone.now)
     tried_at = models.DateTimeField(null=True)
     # When it takes one of its team's places for webhooks that nobody pays for; null for a paid job's.
@@ -126,7 +126,7 @@ class DeliveryAttempt(models.Model):
     """What was sent when, and what came back. Written before the request leaves, completed after it."""
 
     delivery = models.ForeignKey(WebhookDelivery, on_delete=models.CASCADE, related_name="log")
-    number = models.PositiveSmallIntegerField()
+    number = models.PositiveIntegerField()
     at = models.DateTimeField(default=timezone.now)
     duration_ms = models.PositiveIntegerField(null=True)  # null: under way, or its worker was lost
     status = models.PositiveSmallIntegerField(null=True)  # null: no answer

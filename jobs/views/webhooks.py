@@ -215,7 +215,9 @@ def replay(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
         if sent:
             messages.success(request, _("The webhook is being sent again."))
         else:
-            messages.info(request, _("It is being sent right now, or is too old to be sent again."))
+            messages.info(
+                request, _("It is being sent right now, is too old, or was tried too often to be sent again.")
+            )
     return redirect("delivery", found.pk)
 
 
@@ -307,7 +309,8 @@ def _delivery_context(request: HttpRequest, found: WebhookDelivery) -> dict[str,
         "sent": json.dumps(message.document(found), ensure_ascii=False, indent=2),
         "version": f"{found.attempts}-{found.state}-{found.is_in_hand:d}",
         "active": found.state == "due" and found.due_at < timezone.now() + timedelta(minutes=1),
-        "may_replay": access.may(request.membership, "webhooks.replay", request.team),
+        "may_replay": access.may(request.membership, "webhooks.replay", request.team)
+        and found.attempts < queue.MOST_ATTEMPTS,
         "too_old": found.created_at < queue.kept_since(timezone.now()),
     }
 

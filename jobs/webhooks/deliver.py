@@ -49,6 +49,7 @@ READ_BYTES = 65536
 
 AT_ONCE = 16  # requests of one run
 AT_MOST = 500  # deliveries of one run; the next nudge or timer starts another
+PUT_OFF = 5 * MINUTE  # what cannot be claimed
 LOOK_AGAIN = 0.5  # seconds; what comes due while others are under way
 # Requests under way over all workers, for each ...
 RECEIVER_AT_ONCE = 3
@@ -113,7 +114,7 @@ def _conclude_alone(taken: WebhookDelivery, done: Future[Attempted]) -> None:
 def claim_next() -> WebhookDelivery | None:
     """A delivery that this worker alone may try now, or None when none is due that has a place."""
     while (first := _next_in_line()) is not None:
-        if _claim(first):
+        if _claim_alone(first):
             with_rest = WebhookDelivery.objects.select_related("team", "job__connection", "receiver")
             return with_rest.get(pk=first.pk)
     return None
@@ -167,6 +168,17 @@ def _next_receiver() -> Receiver | None:
 def _due(receiver: int | OuterRef) -> QuerySet[WebhookDelivery]:
     """What is to be sent to a receiver, that which comes due first at the head."""
     return WebhookDelivery.objects.filter(receiver=receiver, state=DeliveryState.DUE).order_by("due_at")
+
+
+def _claim_alone(row: WebhookDelivery) -> bool:
+    """As `_claim`: one that the database refuses would stay first in line, and keep all others from their turn."""
+    try:
+        return _claim(row)
+    except DatabaseError:
+        log.exception("Webhook %s could not be taken up; it is put off", row.pk)
+    mine = WebhookDelivery.objects.filter(pk=row.pk, state=DeliveryState.DUE, attempts=row.attempts)
+    mine.update(due_at=timezone.now() + PUT_OFF)
+    return False
 
 
 def _claim(row: WebhookDelivery) -> bool:

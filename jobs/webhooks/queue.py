@@ -22,6 +22,7 @@ from lipsyncweb.http.outbound import Refused, check_address, policy_from_setting
 
 TESTS_A_MINUTE = 10  # of a team: tests, webhooks of its test keys' jobs, and replays of both
 MINUTE = timedelta(minutes=1)
+MOST_ATTEMPTS = 100  # what was tried so often is not sent again by hand
 
 
 class TooManyTests(Exception):
@@ -83,7 +84,7 @@ def _add(team: Team, url: str, **what: object) -> WebhookDelivery:
 
 
 def replay(delivery_id: uuid.UUID, *, team: Team, actor: Actor | None) -> bool:
-    """Send one again, whatever became of it. False: it is being sent right now, or is too old to be.
+    """Send one again, whatever became of it. False: it is being sent, too old, or was tried too often.
 
     Raises TooManyTests for one that nobody pays for, and PermissionDenied.
     """
@@ -140,7 +141,7 @@ def _replay(rows: QuerySet[WebhookDelivery], **and_set: datetime) -> int:
 
 def _sendable(rows: QuerySet[WebhookDelivery], now: datetime) -> QuerySet[WebhookDelivery]:
     free = Q(held_until=None) | Q(held_until__lte=now)
-    return rows.filter(free, created_at__gte=kept_since(now))
+    return rows.filter(free, created_at__gte=kept_since(now), attempts__lt=MOST_ATTEMPTS)
 
 
 def kept_since(now: datetime) -> datetime:

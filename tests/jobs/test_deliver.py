@@ -144,6 +144,28 @@ def test_a_delivery_that_breaks_our_own_code_stops_no_other(owner, httpserver: H
 
 
 @pytest.mark.django_db
+def test_a_delivery_that_cannot_be_claimed_is_put_off_and_stops_no_other(owner, httpserver: HTTPServer):
+    httpserver.expect_request("/hook").respond_with_data("thanks")
+    poison, sound = (ended(owner, httpserver.url_for("/hook")) for _ in range(2))
+    DeliveryAttempt.objects.create(delivery=poison, number=1)  # that its claim would write once more
+    assert deliver.deliver_due() == 1
+    sound.refresh_from_db()
+    assert sound.state == "delivered"
+    assert waits(poison) == pytest.approx(deliver.PUT_OFF.total_seconds(), abs=5)
+    assert poison.attempts == 0
+
+
+@pytest.mark.django_db
+def test_a_delivery_of_very_many_attempts_is_like_any_other(owner, httpserver: HTTPServer):
+    httpserver.expect_request("/hook").respond_with_data("thanks")
+    delivery = ended(owner, httpserver.url_for("/hook"))
+    WebhookDelivery.objects.update(attempts=2**15, attempts_before=2**15)
+    assert deliver.deliver_due() == 1
+    delivery.refresh_from_db()
+    assert (delivery.state, last_attempt(delivery).number) == ("delivered", 2**15 + 1)
+
+
+@pytest.mark.django_db
 def test_a_run_that_is_stopped_leaves_the_rest_in_the_line(owner, httpserver: HTTPServer):
     httpserver.expect_request("/hook").respond_with_data("thanks")
     for _ in range(3):

@@ -125,6 +125,9 @@ def test_one_that_cannot_be_sent_again_says_why(owner, client, settings):
     WebhookDelivery.objects.update(created_at=old, held_until=None)
     answer = post(client, owner, f"/deliveries/{delivery.pk}/replay")
     assert (answer.status_code, answer.json()["code"]) == (409, "too_old")
+    WebhookDelivery.objects.update(created_at=timezone.now(), attempts=queue.MOST_ATTEMPTS)
+    answer = post(client, owner, f"/deliveries/{delivery.pk}/replay")
+    assert (answer.status_code, answer.json()["code"]) == (409, "sent_too_often")
 
 
 @pytest.mark.parametrize("ago", [timedelta(hours=1), timedelta(hours=-1)])

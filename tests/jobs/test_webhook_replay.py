@@ -70,6 +70,17 @@ def test_what_is_too_old_is_not_sent_again(owner, httpserver, settings):
     assert not queue.replay(delivery.pk, team=owner.team, actor=owner.membership)
 
 
+@pytest.mark.parametrize(
+    ("attempts", "again"), [(queue.MOST_ATTEMPTS - 1, True), (queue.MOST_ATTEMPTS, False)]
+)
+@pytest.mark.parametrize("unpaid", [True, False])
+def test_what_was_tried_very_often_is_not_sent_again(owner, httpserver, attempts, again, unpaid):
+    delivery = failing(owner, httpserver)
+    now = timezone.now()
+    WebhookDelivery.objects.update(attempts=attempts, unpaid_at=now - timedelta(hours=1) if unpaid else None)
+    assert queue.replay(delivery.pk, team=owner.team, actor=owner.key) == again
+
+
 def test_all_that_failed_since_a_time_is_sent_again(owner, stranger, httpserver: HTTPServer):
     httpserver.expect_request("/hook").respond_with_data("yes")
     given_up = failing(owner, httpserver, ago=timedelta(minutes=30))
