@@ -30,10 +30,12 @@ class Receiver(models.Model):
 
     team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="receivers")
     host = models.CharField(max_length=260)  # with its port
+    sound = models.BooleanField(default=False)  # it took the last one that it was sent, test or not
     failures = models.PositiveIntegerField(default=0)  # in a row, whichever the delivery
     failing_since = models.DateTimeField(null=True)
     last_problem = models.TextField(blank=True)
-    served_at = models.DateTimeField(null=True)  # when a worker last took up one of its deliveries
+    # When a worker last took up one of its deliveries. A new one queues up behind those that wait already.
+    served_at = models.DateTimeField(default=timezone.now)
     warned_at = models.DateTimeField(null=True)  # when the team was last written to about it
 
     class Meta:
@@ -48,6 +50,8 @@ class Receiver(models.Model):
                 name="receiver_failing",
                 condition=models.Q(failing_since__isnull=False),
             ),
+            # When a team was last served.
+            models.Index(fields=["team", "served_at"], name="receiver_served"),
         ]
 
     def __str__(self) -> str:

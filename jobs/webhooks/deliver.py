@@ -1,8 +1,9 @@
 """Webhooks out: at least once, from rows, by a schedule; every attempt is kept.
 
 The rows are read and written by one thread, and many requests are under way beside it. The line is fair between
-receivers: the one that was served longest ago is next, each has a few requests at once, and those that have been
-failing share a part of the places, so that the dead delay none of the living.
+teams, and between the receivers of each: the one that was served longest ago is next. Each has a few requests at once,
+and the receivers that are not known to be sound, for failing or for having taken nothing yet, share a part of the
+places, so that the dead delay none of the living, however many of them there are.
 """
 
 import logging
@@ -56,7 +57,7 @@ RECEIVER_AT_ONCE = 3
 TEAM_AT_ONCE = 6
 FAILING_RECEIVER_AT_ONCE = 1
 FAILING_TEAM_AT_ONCE = 2
-FAILING_AT_ONCE = 8  # ... and for all that have been failing, where workers that count at once may exceed it
+FAILING_AT_ONCE = 8  # ... and for all that are not sound, where workers that count at once may exceed it
 
 BROKEN = Attempted(
     code="internal_error", error="Something went wrong on the site's side; see its log.", duration_ms=0
@@ -122,7 +123,7 @@ def claim_next() -> WebhookDelivery | None:
 
 @dataclass(frozen=True)
 class Places:
-    """How many requests are under way, of all workers: for each receiver and team, and of those that have failed."""
+    """How many requests are under way, of all workers: for each receiver and team, and to those not sound."""
 
     receivers: Counter[int]
     teams: Counter[int]
@@ -131,11 +132,11 @@ class Places:
     @classmethod
     def taken(cls) -> "Places":
         rows = WebhookDelivery.objects.filter(state=DeliveryState.DUE, held_until__gt=timezone.now())
-        found = list(rows.values_list("receiver_id", "team_id", "receiver__failures"))
+        found = list(rows.values_list("receiver_id", "team_id", "receiver__sound"))
         return cls(
-            Counter(receiver for receiver, _team, _failures in found),
-            Counter(team for _receiver, team, _failures in found),
-            Counter(team for _receiver, team, failures in found if failures),
+            Counter(receiver for receiver, _team, _sound in found),
+            Counter(team for _receiver, team, _sound in found),
+            Counter(team for _receiver, team, sound in found if not sound),
         )
 
     def with_room(self, receivers: QuerySet[Receiver]) -> QuerySet[Receiver]:
@@ -143,9 +144,9 @@ class Places:
         found = receivers.exclude(pk__in=_full(self.receivers, RECEIVER_AT_ONCE))
         found = found.exclude(team__in=_full(self.teams, TEAM_AT_ONCE))
         if self.failing_teams.total() >= FAILING_AT_ONCE:
-            return found.filter(failures=0)
-        found = found.exclude(pk__in=_full(self.receivers, FAILING_RECEIVER_AT_ONCE), failures__gt=0)
-        return found.exclude(team__in=_full(self.failing_teams, FAILING_TEAM_AT_ONCE), failures__gt=0)
+            return found.filter(sound=True)
+        found = found.exclude(pk__in=_full(self.receivers, FAILING_RECEIVER_AT_ONCE), sound=False)
+        return found.exclude(team__in=_full(self.failing_teams, FAILING_TEAM_AT_ONCE), sound=False)
 
 
 def _full(taken: Counter[int], at_once: int) -> Iterable[int]:
@@ -162,7 +163,11 @@ def _next_receiver() -> Receiver | None:
     # One value of one row: a join or EXISTS would let PostgreSQL read all that is due.
     oldest = Subquery(_due(OuterRef("pk")).values("due_at")[:1])
     waiting = Receiver.objects.alias(oldest=oldest).filter(oldest__lte=timezone.now())
-    return Places.taken().with_room(waiting).order_by(F("served_at").asc(nulls_first=True), "pk").first()
+    team_served = (
+        Receiver.objects.filter(team=OuterRef("team")).order_by("-served_at").values("served_at")[:1]
+    )
+    waiting = waiting.alias(team_served=Subquery(team_served))
+    return Places.taken().with_room(waiting).order_by("team_served", "team", "served_at", "pk").first()
 
 
 def _due(receiver: int | OuterRef) -> QuerySet[WebhookDelivery]:
@@ -259,12 +264,20 @@ def conclude(delivery: WebhookDelivery, tried: Attempted) -> None:
 
 
 def _note(delivery: WebhookDelivery, tried: Attempted, now: datetime) -> None:
-    """How the receiver has been answering: any success ends a row of failures, a test's failure starts none."""
+    """How the receiver has been answering: any success ends a row of failures, a test's failure starts none.
+
+    It is known by a test whether it is sound, too: else a team's tests to one that hangs would take all places.
+    """
     row = Receiver.objects.filter(pk=delivery.receiver_id)
     if tried.succeeded:
-        row.filter(failures__gt=0).update(failures=0, failing_since=None, last_problem="", warned_at=None)
-    elif not delivery.is_test:
+        row.filter(sound=False).update(
+            sound=True, failures=0, failing_since=None, last_problem="", warned_at=None
+        )
+    elif delivery.is_test:
+        row.filter(sound=True).update(sound=False)
+    else:
         row.update(
+            sound=False,
             failures=F("failures") + 1,
             failing_since=Coalesce(F("failing_since"), now),
             last_problem=tried.error,

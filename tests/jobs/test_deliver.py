@@ -18,6 +18,7 @@ from jobs import wire
 from jobs.models import DeliveryAttempt, Job, Receiver, WebhookDelivery
 from jobs.webhooks import answers, deliver, queue
 from jobs.webhooks.answers import Attempted
+from tests.conftest import character
 from tests.jobs.receiving import ended, last_attempt, make_due, waits
 from tests.lipsyncweb.sinks import Sink, fixed
 
@@ -201,6 +202,7 @@ def test_dead_receivers_delay_no_other(owner, stranger):
         Receiver.objects.update(failures=1, failing_since=timezone.now())
         for person in (owner, stranger):
             ended(person, f"http://localhost:{sound.port}/hook")
+        Receiver.objects.filter(host=f"localhost:{sound.port}").update(sound=True)
         assert deliver.deliver_due() == 10
     assert set(in_time) == {True}  # nobody waited in vain
     assert max(most) == deliver.FAILING_TEAM_AT_ONCE  # those that fail waited for each other
@@ -220,6 +222,7 @@ def test_a_receiver_and_a_team_have_a_bounded_number_at_once(owner, stranger):
     for port in (1, 1, 1, 1, 2, 3, 4, 5, 6):
         ended(owner, f"http://localhost:{port}/hook")
     theirs = ended(stranger, "http://localhost:1/hook")
+    Receiver.objects.update(sound=True)
     taken = []
     while claimed := deliver.claim_next():
         taken.append(claimed)
@@ -239,6 +242,52 @@ def test_receivers_that_fail_share_a_part_of_the_places(owner, stranger):
     while claimed := deliver.claim_next():
         taken.append(claimed.team_id)
     assert sorted(taken) == sorted([owner.team.pk, stranger.team.pk] * deliver.FAILING_TEAM_AT_ONCE)
+
+
+@pytest.mark.django_db
+def test_hosts_that_have_taken_nothing_yet_leave_places_to_those_that_have(owner):
+    """Many fresh hosts of many teams, as somebody names them who has names for nothing."""
+    known = ended(owner, "http://localhost:9/hook")
+    Receiver.objects.update(sound=True)
+    teams = deliver.FAILING_AT_ONCE // deliver.FAILING_TEAM_AT_ONCE + 1
+    for person in [character(f"{number}@example.com") for number in range(teams)]:
+        for port in range(1, 5):
+            ended(person, f"http://localhost:{port}/hook")
+    WebhookDelivery.objects.filter(pk=known.pk).update(due_at=timezone.now() + deliver.HOUR)
+    taken = []
+    while claimed := deliver.claim_next():
+        taken.append(claimed.team_id)
+    assert len(taken) == deliver.FAILING_AT_ONCE
+    assert max(taken.count(team) for team in taken) == deliver.FAILING_TEAM_AT_ONCE
+    make_due(known)
+    assert deliver.claim_next().pk == known.pk
+
+
+@pytest.mark.django_db
+def test_teams_take_turns_however_many_hosts_one_of_them_has(owner, stranger):
+    for port in range(1, 4):
+        ended(owner, f"http://localhost:{port}/hook")
+    theirs = ended(stranger, "http://localhost:1/hook")
+    assert deliver.claim_next().team_id == owner.team.pk
+    assert deliver.claim_next().pk == theirs.pk
+    assert deliver.claim_next().team_id == owner.team.pk
+
+
+@pytest.mark.django_db
+def test_a_receiver_is_sound_while_it_takes_what_it_is_sent_and_a_test_counts(owner, httpserver: HTTPServer):
+    for status in (500, 200, 500, 200):
+        httpserver.expect_ordered_request("/hook").respond_with_data("", status=status)
+    found = []
+    for sent in (ended, ended, _test, _test):
+        delivery = sent(owner, httpserver.url_for("/hook"))
+        WebhookDelivery.objects.exclude(pk=delivery.pk).delete()
+        deliver.deliver_due()
+        found.append(tuple(Receiver.objects.values_list("sound", "failures").get()))
+    assert found == [(False, 1), (True, 0), (False, 0), (True, 0)]
+
+
+def _test(actor, url: str) -> WebhookDelivery:
+    return queue.send_test(team=actor.team, actor=actor.key, url=url)
 
 
 @pytest.mark.django_db
@@ -328,7 +377,7 @@ def test_workers_that_count_at_once_exceed_no_limit(owner, monkeypatch, failures
     at_once = deliver.FAILING_RECEIVER_AT_ONCE if failures else deliver.RECEIVER_AT_ONCE
     for _ in range(8):
         ended(owner, "http://localhost:9/hook")
-    Receiver.objects.update(failures=failures)
+    Receiver.objects.update(failures=failures, sound=not failures)
     rows, taken = list(WebhookDelivery.objects.all()), []
     barrier = threading.Barrier(len(rows))
 
