@@ -60,7 +60,7 @@ class DeliveryAdmin(ReadOnlyAdmin):
 
 @admin.register(Receiver)
 class ReceiverAdmin(ReadOnlyAdmin):
-    list_display = ("host", "team", "sound", "failures", "failing_since", "served_at", "warned_at")
+    list_display = ("host", "team", "sound", "failures", "failing_since", "served_at")
     list_filter = (("failing_since", admin.EmptyFieldListFilter),)
     list_select_related = ("team",)
     search_fields = ("host", "team__name")

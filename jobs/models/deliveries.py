@@ -36,7 +36,6 @@ class Receiver(models.Model):
     last_problem = models.TextField(blank=True)
     # When a worker last took up one of its deliveries. A new one queues up behind those that wait already.
     served_at = models.DateTimeField(default=timezone.now)
-    warned_at = models.DateTimeField(null=True)  # when the team was last written to about it
 
     class Meta:
         constraints = [
@@ -159,13 +158,14 @@ class DeliveryAttempt(models.Model):
 
 
 class WebhookSettings(models.Model):
-    """Where a team's webhooks go when a submit names no address."""
+    """Where a team's webhooks go when a submit names no address, and when it was written to about them."""
 
     team = models.OneToOneField(
         Team, primary_key=True, on_delete=models.CASCADE, related_name="webhook_settings"
     )
     url = models.TextField(blank=True)
     browser_jobs = models.BooleanField(default=False)  # those submitted on the site's own pages, too
+    warned_at = models.DateTimeField(null=True)  # when the team was last written to about failing receivers
 
     def __str__(self) -> str:
         return self.url or "no address"

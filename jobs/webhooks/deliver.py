@@ -264,16 +264,15 @@ def conclude(delivery: WebhookDelivery, tried: Attempted) -> None:
 
 
 def _note(delivery: WebhookDelivery, tried: Attempted, now: datetime) -> None:
-    """How the receiver has been answering: any success ends a row of failures, a test's failure starts none.
+    """How the receiver has been answering: any success ends a row of failures.
 
-    It is known by a test whether it is sound, too: else a team's tests to one that hangs would take all places.
+    What nobody pays for starts none, so that a test key sends no mail. By it, too, it is known whether a receiver is
+    sound: else tests to one that hangs would take all places.
     """
     row = Receiver.objects.filter(pk=delivery.receiver_id)
     if tried.succeeded:
-        row.filter(sound=False).update(
-            sound=True, failures=0, failing_since=None, last_problem="", warned_at=None
-        )
-    elif delivery.is_test:
+        row.filter(sound=False).update(sound=True, failures=0, failing_since=None, last_problem="")
+    elif delivery.unpaid_at is not None:
         row.filter(sound=True).update(sound=False)
     else:
         row.update(

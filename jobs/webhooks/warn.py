@@ -1,20 +1,20 @@
-"""Mail to a team whose receiver keeps failing: once when it does, and again each day while it goes on."""
+"""Mail to a team whose receivers keep failing: one a day at most, about all of them, while it goes on."""
 
 import contextlib
 import logging
-from datetime import timedelta
+from datetime import datetime, timedelta
 from smtplib import SMTPException, SMTPRecipientsRefused
 
 from django.conf import settings
 from django.core.mail import EmailMessage, get_connection
-from django.db.models import Exists, F, OuterRef, Q
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
 from accounts.models import Membership, Role
-from jobs.models import Receiver, WebhookDelivery
+from jobs.models import Receiver, WebhookDelivery, WebhookSettings
 from jobs.webhooks import queue
 
 log = logging.getLogger(__name__)
@@ -23,41 +23,51 @@ AFTER = timedelta(minutes=30)  # a restart is nothing to write about
 AFTER_FAILURES = 3
 AGAIN_AFTER = timedelta(days=1)
 AT_ONCE = 20
+LISTED = 10  # receivers in one mail; the others are counted
+WARNED_AT = "team__webhook_settings__warned_at"  # of a receiver; null, too, where the team has set nothing
 
 
 def warn_teams() -> int:
-    """Write to the teams whose receivers keep failing; returns about how many receivers."""
+    """Write to the teams whose receivers keep failing, of all of them in one mail; returns how many teams."""
     now = timezone.now()
-    tried_since = WebhookDelivery.objects.filter(receiver=OuterRef("pk"), tried_at__gt=OuterRef("warned_at"))
-    still = Q(warned_at__lte=now - AGAIN_AFTER) & Exists(tried_since)
-    failing = Receiver.objects.filter(
-        Q(warned_at=None) | still, failing_since__lte=now - AFTER, failures__gte=AFTER_FAILURES
-    )
+    failing = _failing(now)
+    by_team = failing.values_list("team", WARNED_AT).distinct()
     count = 0
-    for receiver in failing.select_related("team").order_by(F("warned_at").asc(nulls_first=True))[:AT_ONCE]:
-        same = Receiver.objects.filter(pk=receiver.pk, failures__gt=0)
+    for team, warned_at in by_team.order_by(F(WARNED_AT).asc(nulls_first=True), "team")[:AT_ONCE]:
+        receivers = list(failing.filter(team=team).select_related("team").order_by("failing_since", "pk"))
+        kept = WebhookSettings.objects.get_or_create(team_id=team)[0]
+        same = WebhookSettings.objects.filter(pk=kept.pk)
         # First the row, then the mail: of two workers one writes.
-        if not same.filter(warned_at=receiver.warned_at).update(warned_at=now):
+        if not receivers or not same.filter(warned_at=warned_at).update(warned_at=now):
             continue
         try:
-            written = _mail(receiver)
+            written = _mail(receivers)
         except (OSError, SMTPException):
-            log.exception("There is no mail server to write about receiver %s", receiver.pk)
-            same.filter(warned_at=now).update(warned_at=receiver.warned_at)
+            log.exception("There is no mail server to write to team %s", team)
+            same.filter(warned_at=now).update(warned_at=warned_at)
             break
         if written:
             count += 1
         else:
-            same.filter(warned_at=now).update(warned_at=receiver.warned_at)
+            same.filter(warned_at=now).update(warned_at=warned_at)
     return count
 
 
-def _mail(receiver: Receiver) -> bool:
+def _failing(now: datetime) -> QuerySet[Receiver]:
+    """Receivers to write about: of teams not written to today, those that were tried since they were."""
+    tried_since = WebhookDelivery.objects.filter(receiver=OuterRef("pk"), tried_at__gt=OuterRef(WARNED_AT))
+    still = Q(**{f"{WARNED_AT}__lte": now - AGAIN_AFTER}) & Exists(tried_since)
+    return Receiver.objects.filter(
+        Q(**{WARNED_AT: None}) | still, failing_since__lte=now - AFTER, failures__gte=AFTER_FAILURES
+    )
+
+
+def _mail(receivers: list[Receiver]) -> bool:
     """One message to each of the team's owners and administrators; False when not one could be settled.
 
     Raises when there is no connection for any of them. A person is not written to again for another's mailbox.
     """
-    mails = _mails(receiver)
+    mails = _mails(receivers)
     settled = not mails
     for mail in mails:
         try:
@@ -89,21 +99,27 @@ def _send(mail: EmailMessage) -> bool:
     return True
 
 
-def _mails(receiver: Receiver) -> list[EmailMessage]:
-    people = Membership.objects.filter(
-        team=receiver.team, role__in=(Role.OWNER, Role.ADMIN), user__is_active=True
-    )
-    waiting = queue.failed(receiver.team).filter(receiver=receiver, job__isnull=False).count()
+def _mails(receivers: list[Receiver]) -> list[EmailMessage]:
+    team = receivers[0].team
+    people = Membership.objects.filter(team=team, role__in=(Role.OWNER, Role.ADMIN), user__is_active=True)
+    waiting = queue.failed(team).filter(receiver__in=receivers, unpaid_at=None).count()
     with translation.override(settings.LANGUAGE_CODE):
         context = {
-            "receiver": receiver,
-            "team": receiver.team,
+            "receivers": receivers[:LISTED],
+            "more": len(receivers[LISTED:]),
+            "team": team,
             "waiting": waiting,
             "url": settings.SITE_URL + reverse("webhooks"),
         }
-        subject = _("Webhooks to %(host)s keep failing") % {"host": receiver.host}
+        subject = _subject(receivers)
         text = render_to_string("jobs/webhooks/failing_mail.txt", context)
     return [
         EmailMessage(subject=subject, body=text, to=[address])
         for address in people.order_by("pk").values_list("user__email", flat=True)
     ]
+
+
+def _subject(receivers: list[Receiver]) -> str:
+    if len(receivers) == 1:
+        return _("Webhooks to %(host)s keep failing") % {"host": receivers[0].host}
+    return _("Webhooks keep failing, receivers: %(number)s") % {"number": len(receivers)}

@@ -173,6 +173,14 @@ def test_webhooks_of_test_jobs_take_the_places_of_tests_and_wait_for_one(owner, 
     assert waits(ended(owner, NOWHERE)) <= 0  # it is paid for
 
 
+def test_webhooks_of_test_jobs_are_no_mark_against_the_receiver(owner, httpserver: HTTPServer):
+    httpserver.expect_request("/hook").respond_with_data("no", status=500)
+    delivery = ended_test(owner, httpserver.url_for("/hook"))
+    deliver.deliver_due()
+    assert waits(delivery) == pytest.approx(5, abs=1)
+    assert (Receiver.objects.get().failures, Receiver.objects.get().failing_since) == (0, None)
+
+
 def test_a_test_that_is_sent_again_is_one_more(owner):
     sent = [
         queue.send_test(team=owner.team, actor=owner.key, url=NOWHERE) for _ in range(queue.TESTS_A_MINUTE)

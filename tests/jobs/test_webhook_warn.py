@@ -9,7 +9,7 @@ from django.db import connection
 from django.utils import timezone
 
 from accounts.models import Role
-from jobs.models import Receiver, WebhookDelivery
+from jobs.models import Receiver, WebhookDelivery, WebhookSettings
 from jobs.webhooks import deliver, warn
 from jobs.webhooks.answers import Attempted
 from tests.conftest import character
@@ -63,21 +63,47 @@ def test_a_hiccup_is_nothing_to_write_about(owner, receiver, change):
 def test_again_the_next_day_while_it_goes_on_and_no_longer(owner, receiver):
     warn.warn_teams()
     yesterday = timezone.now() - timedelta(days=1, minutes=1)
-    Receiver.objects.update(warned_at=yesterday)
+    WebhookSettings.objects.update(warned_at=yesterday)
     assert warn.warn_teams() == 1
-    Receiver.objects.update(warned_at=yesterday)
+    WebhookSettings.objects.update(warned_at=yesterday)
     WebhookDelivery.objects.update(tried_at=yesterday - timedelta(minutes=1))
     assert warn.warn_teams() == 0  # nothing has been tried since
 
 
 @pytest.mark.django_db
-def test_success_ends_it_and_the_next_failures_are_news(owner, receiver):
-    warn.warn_teams()
+def test_success_ends_it(owner, receiver):
     WebhookDelivery.objects.update(due_at=timezone.now())
     deliver.conclude(deliver.claim_next(), Attempted(code="", error="", duration_ms=1, status=200))
     receiver.refresh_from_db()
-    assert (receiver.failures, receiver.warned_at) == (0, None)
+    assert receiver.failures == 0
     assert warn.warn_teams() == 0
+
+
+@pytest.mark.django_db
+def test_a_team_is_written_to_once_a_day_about_all_its_hosts(owner, stranger, receiver):
+    hosts = warn.LISTED + 3
+    for number in range(1, hosts):
+        ended(owner, f"https://{number}.example.com/x")
+    ended(stranger, HOOK)
+    failing = {"failures": 3, "last_problem": "It broke."}
+    Receiver.objects.update(failing_since=timezone.now() - timedelta(hours=1), **failing)
+    assert warn.warn_teams() == 2
+    assert sorted(each.to for each in mail.outbox) == [["owner@example.com"], ["stranger@example.com"]]
+    (message,) = (each for each in mail.outbox if each.to == ["owner@example.com"])
+    assert message.subject == f"Webhooks keep failing, receivers: {hosts}"
+    assert message.body.count("It broke.") == warn.LISTED
+    assert "Other failing receivers: 3." in message.body
+    # Another one, and one that has come back in between: the mail of today is written.
+    ended(owner, "https://another.example.com/x")
+    Receiver.objects.filter(host="1.example.com").update(failures=0, failing_since=None)
+    Receiver.objects.update(failing_since=timezone.now() - timedelta(hours=1), **failing)
+    assert warn.warn_teams() == 0
+    WebhookSettings.objects.update(warned_at=timezone.now() - timedelta(days=1, minutes=1))
+    WebhookDelivery.objects.filter(receiver__host="another.example.com").update(tried_at=timezone.now())
+    WebhookDelivery.objects.exclude(receiver__host="another.example.com").update(tried_at=None)
+    mail.outbox.clear()
+    assert warn.warn_teams() == 1
+    assert [each.subject for each in mail.outbox] == ["Webhooks to another.example.com keep failing"]
 
 
 @pytest.mark.django_db
