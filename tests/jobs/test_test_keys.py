@@ -15,7 +15,7 @@ from accounts.models import ApiKey, Entry
 from jobs import catalog, execute, form_state, lifecycle, media, reconciliation, trials
 from jobs import submit as service
 from jobs.models import Connection, Job, JobEvent, Outbox, State, WebhookDelivery
-from jobs.webhooks import deliver
+from jobs.webhooks import deliver, queue
 from tests.jobs.making import VALUES
 from tests.jobs.remotely import video
 from tests.jobs.test_outbox import waiting
@@ -147,6 +147,15 @@ def test_an_idempotency_key_of_a_test_is_not_that_of_a_live_job(owner, test_key)
     live = submit({**owner.headers, **once})["id"]
     assert live != test
     assert not Job.objects.get(pk=live).is_test
+
+
+def test_the_default_webhook_is_told_of_no_test(owner, test_key):
+    url = "http://localhost:9/production"
+    queue.set_default(team=owner.team, actor=owner.membership, url=url, browser_jobs=True)
+    assert Job.objects.get(pk=submit(test_key)["id"]).webhook == ""
+    assert Job.objects.get(pk=submit(test_key, webhook=url)["id"]).webhook == url
+    key = ApiKey.objects.get(is_test=True)
+    assert queue.default_url(owner.team, key) == ""  # as read without the API
 
 
 def test_webhook_twice(owner, test_key, httpserver):
