@@ -149,7 +149,7 @@ def _why_not(found: WebhookDelivery) -> ApiError:
 
 
 def _with_log(delivery: WebhookDelivery, *, status: int = 200) -> JsonResponse:
-    log = [_attempt_document(attempt) for attempt in delivery.log.all()]
+    log = [_attempt_document(attempt) for attempt in reversed(delivery.newest)]
     return JsonResponse({**delivery_document(delivery), "log": log}, status=status)
 
 

@@ -78,6 +78,7 @@ class WebhookDelivery(models.Model):
     # When it takes one of its team's places for webhooks that nobody pays for; null for a paid job's.
     unpaid_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
+    newest: list["DeliveryAttempt"]  # of its log, where deliveries.with_log has read them
 
     class Meta:
         verbose_name_plural = "webhook deliveries"

@@ -18,6 +18,7 @@ from jobs import catalog, lifecycle, queries
 from jobs.catalog.base import FieldSpec
 from jobs.form_state import FormState, upload_id
 from jobs.models import Job, Upload
+from jobs.webhooks import deliveries
 
 PAGE = 20
 
@@ -174,7 +175,7 @@ def _job_context(request: HttpRequest, found: Job) -> dict[str, Any]:
         "spec": catalog.MODELS.get(found.model),
         "parameters": _parameters(found),
         "events": found.events.all(),
-        "deliveries": found.deliveries.prefetch_related("log"),
+        "deliveries": deliveries.with_log(found.deliveries.all()),
         "entries": ledger.entries(request.team).filter(job_id=found.pk).order_by("pk"),
         "may_cancel": found.is_active and access.may(request.membership, "jobs.cancel", request.team),
     }

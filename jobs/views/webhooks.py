@@ -299,12 +299,11 @@ def _row(found: WebhookDelivery) -> dict[str, Any]:
 
 
 def _delivery_context(request: HttpRequest, found: WebhookDelivery) -> dict[str, Any]:
-    attempts = list(found.log.all())
     return {
         **_row(found),
         "attempts": [
             {"attempt": each, "problem": webhook_words.problem(each), "lost": _is_lost(each, found)}
-            for each in attempts
+            for each in reversed(found.newest)
         ],
         "sent": json.dumps(message.document(found), ensure_ascii=False, indent=2),
         "version": f"{found.attempts}-{found.state}-{found.is_in_hand:d}",

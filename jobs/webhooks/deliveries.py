@@ -4,13 +4,15 @@ import uuid
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import F, Q, QuerySet
+from django.db.models import F, Prefetch, Q, QuerySet
 from django.utils import timezone
 
 from accounts.models import Team
 from jobs import cursors
-from jobs.models import WebhookDelivery
+from jobs.models import DeliveryAttempt, WebhookDelivery
 from jobs.models.deliveries import DeliveryState, DeliveryStatus
+
+LOG_SHOWN = 50  # attempts
 
 
 @dataclass(frozen=True)
@@ -26,8 +28,14 @@ def of_team(team: Team) -> QuerySet[WebhookDelivery]:
 
 
 def detail(team: Team, delivery_id: uuid.UUID) -> WebhookDelivery:
-    """One delivery with its attempts; DoesNotExist when it is not there or another team's."""
-    return of_team(team).select_related("job", "receiver").prefetch_related("log").get(pk=delivery_id)
+    """One delivery with its newest attempts; DoesNotExist when it is not there or another team's."""
+    return with_log(of_team(team).select_related("job", "receiver")).get(pk=delivery_id)
+
+
+def with_log(rows: QuerySet[WebhookDelivery]) -> QuerySet[WebhookDelivery]:
+    """The deliveries with the newest attempts of each as `newest`, the last one first."""
+    newest = DeliveryAttempt.objects.order_by("-number")[:LOG_SHOWN]
+    return rows.prefetch_related(Prefetch("log", queryset=newest, to_attr="newest"))
 
 
 def page(

@@ -1,5 +1,6 @@
 """Webhooks over the API: the list, one with its attempts, sending again, and tests."""
 
+import re
 import uuid
 from datetime import timedelta
 
@@ -8,8 +9,8 @@ from django.utils import timezone
 from pytest_httpserver import HTTPServer
 
 from jobs.api.webhook_schema import COMPONENTS
-from jobs.models import WebhookDelivery
-from jobs.webhooks import answers, deliver, queue
+from jobs.models import DeliveryAttempt, WebhookDelivery
+from jobs.webhooks import answers, deliver, deliveries, queue
 from tests.jobs.receiving import ended
 
 pytestmark = pytest.mark.django_db
@@ -65,6 +66,23 @@ def test_attempt_under_way_has_no_duration_yet(owner, client):
     deliver.claim_next()
     [attempt] = get(client, owner, f"/deliveries/{delivery.pk}").json()["log"]
     assert (attempt["durationMs"], attempt["status"]) == (None, None)
+
+
+def test_of_very_many_attempts_the_newest_are_shown_the_oldest_of_them_first(owner, client):
+    delivery, other = ended(owner, HOOK), ended(owner, HOOK)
+    numbers = range(1, deliveries.LOG_SHOWN + 4)
+    for each in (delivery, other):
+        DeliveryAttempt.objects.bulk_create(
+            DeliveryAttempt(delivery=each, number=number, duration_ms=1, status=500 + number)
+            for number in numbers
+        )
+    WebhookDelivery.objects.update(attempts=numbers[-1])
+    newest = list(numbers[3:])
+    document = get(client, owner, f"/deliveries/{delivery.pk}").json()
+    assert (document["attempts"], [each["number"] for each in document["log"]]) == (numbers[-1], newest)
+    for page in (f"/webhooks/deliveries/{delivery.pk}", f"/jobs/{delivery.job_id}"):
+        text = owner.client.get(page).content.decode()
+        assert re.findall(r"Answered (\d+)", text) == [str(500 + number) for number in newest], page
 
 
 def test_list_is_filtered_and_paged(owner, client, httpserver):
