@@ -1,5 +1,6 @@
 """A server that speaks the API, behaving as a test says, and connections to it."""
 
+import functools
 import io
 import json
 import re
@@ -112,6 +113,7 @@ def processing(external_id: str) -> dict[str, Any]:
     }
 
 
+@functools.cache  # encoded twice it may differ
 def video() -> bytes:
     """A second of real H.264, made here."""
     data = io.BytesIO()
