@@ -48,7 +48,7 @@ def _parser() -> argparse.ArgumentParser:
     engine.set_defaults(run=_engine)
     judged = commands.add_parser("judge")
     judged.add_argument(
-        "--media", type=Path, help=f"a folder of media, else {media.VARIABLE} or ../shared/media"
+        "--media", type=Path, help=f"a folder of media, else the one in {media.VARIABLE}"
     )
     judged.add_argument("--clips", nargs="*", default=[], help="parts of names of labelled recordings")
     judged.add_argument("--every", type=int, default=1, help="each n-th of the English recordings")
