@@ -47,9 +47,7 @@ def _parser() -> argparse.ArgumentParser:
         engine.add_argument(f"--{name}", type=Path, help="instead of what the project makes itself")
     engine.set_defaults(run=_engine)
     judged = commands.add_parser("judge")
-    judged.add_argument(
-        "--media", type=Path, help=f"a folder of media, else the one in {media.VARIABLE}"
-    )
+    judged.add_argument("--media", type=Path, help=f"a folder of media, else the one in {media.VARIABLE}")
     judged.add_argument("--clips", nargs="*", default=[], help="parts of names of labelled recordings")
     judged.add_argument("--every", type=int, default=1, help="each n-th of the English recordings")
     judged.add_argument("--face", type=Path, nargs="*", default=[], help="pictures and videos that speak")
