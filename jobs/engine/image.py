@@ -7,8 +7,6 @@ from jobs.engine.compose import Portrait
 from jobs.engine.contract import RenderReport
 from jobs.engine.landmarks import Face
 from jobs.engine.motion import perform
-from jobs.engine.picture import output_size, resized
-from jobs.engine.sources import read_picture
 from jobs.engine.visemes import FPS, MouthTrack
 from jobs.engine.work import Work, is_under, large_enough
 
@@ -18,7 +16,7 @@ class ImageRender(Work):
         self.tell("read", 0.0)
         with self.timed("read"):
             speech = self.speech("audio")
-            picture, mask = self._pictures()
+            picture, mask = self.pictures()
         self.tell("face", 0.02)
         with self.timed("face"):
             faces = self._faces(picture, mask)
@@ -27,12 +25,6 @@ class ImageRender(Work):
             track = self.track(speech, FPS)
         self._draw(portrait, track)
         return self.report(frames=len(track), fps=FPS, size=portrait.source.shape, faces=len(faces))
-
-    def _pictures(self) -> tuple[Array, Array | None]:
-        """The picture at the output's size, and the mask over it where one is given."""
-        picture = read_picture(self.request.inputs["image"])
-        width, height = output_size(picture.shape[1], picture.shape[0], self.request.resolution)
-        return resized(picture, width, height), self.mask(width, height)
 
     def _faces(self, picture: Array, mask: Array | None) -> list[Face]:
         """Faces of the picture, the one to move first: the largest, or the largest under the mask."""

@@ -12,8 +12,7 @@ from jobs.engine.contract import ORDERS, RenderReport
 from jobs.engine.errors import InputError
 from jobs.engine.landmarks import Face
 from jobs.engine.motion import Performance, perform
-from jobs.engine.picture import Planes, output_size, resized
-from jobs.engine.sources import read_picture
+from jobs.engine.picture import Planes
 from jobs.engine.territory import divided
 from jobs.engine.visemes import FPS, MouthTrack, frame_count
 from jobs.engine.voices import Voices
@@ -27,7 +26,7 @@ class PairRender(Work):
         self.tell("read", 0.0)
         with self.timed("read"):
             speeches = self._speeches()
-            picture, mask = self._pictures()
+            picture, mask = self.pictures()
         self.tell("face", 0.02)
         with self.timed("face"):
             faces = self._faces(picture, mask)
@@ -66,11 +65,6 @@ class PairRender(Work):
 
     def _seconds(self, speeches: dict[str, Speech]) -> float:
         return (max if self._together else sum)(speech.seconds for speech in speeches.values())
-
-    def _pictures(self) -> tuple[Array, Array | None]:
-        picture = read_picture(self.request.inputs["image"])
-        width, height = output_size(picture.shape[1], picture.shape[0], self.request.resolution)
-        return resized(picture, width, height), self.mask(width, height)
 
     def _faces(self, picture: Array, mask: Array | None) -> list[Face]:
         """Faces of the picture: first the left and the right of the two to move, then any others.

@@ -15,7 +15,7 @@ from jobs.engine.contract import IsCanceled, OnProgress, RenderReport, RenderReq
 from jobs.engine.encode import Mp4Writer, Sound
 from jobs.engine.errors import Canceled, InputError
 from jobs.engine.landmarks import Face, LandmarkSource
-from jobs.engine.picture import Planes, resized_mask
+from jobs.engine.picture import Planes, output_size, resized, resized_mask
 from jobs.engine.prompt import EVERYTHING, read_prompt
 from jobs.engine.sources import read_picture
 from jobs.engine.visemes import MouthTrack, mouth_track
@@ -77,6 +77,12 @@ class Work:
         if speech.silent:
             self.warn("silent_audio")
         return speech
+
+    def pictures(self) -> tuple[Array, Array | None]:
+        """The picture at the output's size, and the mask over it where one is given."""
+        picture = read_picture(self.request.inputs["image"])
+        width, height = output_size(picture.shape[1], picture.shape[0], self.request.resolution)
+        return resized(picture, width, height), self.mask(width, height)
 
     def mask(self, width: int, height: int) -> Array | None:
         """(height, width) uint8, 255 moves; None where no mask was given."""
