@@ -18,6 +18,12 @@ RULES: dict[str, frozenset[str]] = {
     "keys.read": frozenset({Role.OWNER, Role.ADMIN, Role.MEMBER}),
     "keys.manage": frozenset({Role.OWNER, Role.ADMIN}),
     "credits.read": frozenset({Role.OWNER, Role.ADMIN, Role.MEMBER, Role.VIEWER, "key"}),
+    "credits.manage": frozenset({Role.OWNER, Role.ADMIN}),  # caps, alerts
+    "credits.buy": frozenset({Role.OWNER, Role.ADMIN}),
+    "team.read": frozenset({Role.OWNER, Role.ADMIN, Role.MEMBER, Role.VIEWER}),  # its members and their roles
+    "team.manage": frozenset({Role.OWNER, Role.ADMIN}),  # rename; invite, remove, change roles below owner
+    "team.own": frozenset({Role.OWNER}),  # make and unmake owners, delete the team
+    "audit.read": frozenset({Role.OWNER, Role.ADMIN}),
     "connections.read": frozenset({Role.OWNER, Role.ADMIN, Role.MEMBER}),
     "connections.manage": frozenset({Role.OWNER, Role.ADMIN}),
     "webhooks.read": frozenset({Role.OWNER, Role.ADMIN, Role.MEMBER, "key"}),
@@ -33,7 +39,7 @@ def may(actor: Actor | None, action: str, team: Team) -> bool:
     """Whether `actor` may do `action` in `team`. KeyError for an action without a rule."""
     allowed = RULES[action]
     # Not "is None": a page's actor is lazy, and only asking it whether it is something resolves it.
-    if not actor or actor.team_id != team.pk:
+    if not actor or actor.team_id != team.pk or not team.is_open:
         return False
     if isinstance(actor, ApiKey):
         return actor.is_active and "key" in allowed and (action in TEST_KEYS_MAY or not actor.is_test)

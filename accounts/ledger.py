@@ -52,6 +52,7 @@ class Source:
     job_id: uuid.UUID | None = None
     key: ApiKey | None = None
     person: User | None = None
+    model: str = ""
 
 
 def open_purses(team: Team) -> None:
@@ -101,6 +102,7 @@ def reserve_new(*, team: Team, kind: str, amount: int, reference: str, source: S
         reserved_change=amount,
         reference=reference,
         job_id=source.job_id,
+        model=source.model,
         key=source.key,
         person=source.person,
     )
@@ -173,6 +175,7 @@ def _write(
         reference=reference,
         note=note,
         job_id=source.job_id,
+        model=source.model,
         key=source.key,
         person=source.person,
     )

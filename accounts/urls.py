@@ -1,10 +1,10 @@
 from django.urls import path
 
-from accounts import views
+from accounts.views import keys, mail, purses
 
 urlpatterns = [
-    path("keys", views.key_list, name="keys"),
-    path("keys/<int:pk>/revoke", views.key_revoke, name="key_revoke"),
-    path("credits", views.credit_list, name="credits"),
-    path("outbox", views.mail_outbox, name="outbox"),
+    path("keys", keys.key_list, name="keys"),
+    path("keys/<int:pk>/revoke", keys.key_revoke, name="key_revoke"),
+    path("credits", purses.credit_list, name="credits"),
+    path("outbox", mail.mail_outbox, name="outbox"),
 ]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
 from django.db import connection
-from django.db.models import Count, OuterRef, Q, QuerySet, Subquery, Sum
+from django.db.models import Count, Q, QuerySet, Sum
 from django.db.models.functions import TruncDate
 
 from accounts.models import ApiKey, Entry, Team
@@ -95,7 +95,6 @@ def usage(team: Team, *, first: date, last: date) -> Iterator[Used]:
         created_at__gte=begin,
         created_at__lt=end,
     ).order_by()
-    model = Subquery(Job.objects.filter(pk=OuterRef("job_id")).values("model"))
-    rows = charges.annotate(day=TruncDate("created_at"), model=model).values("day", "model")
+    rows = charges.annotate(day=TruncDate("created_at")).values("day", "model")
     for row in rows.annotate(jobs=Count("pk"), spent=-Sum("reserved_change")).order_by("day", "model"):
-        yield Used(row["day"], row["model"] or "", row["jobs"], row["spent"])
+        yield Used(row["day"], row["model"], row["jobs"], row["spent"])

@@ -161,7 +161,7 @@ def _reserve(job: Job, price: Quote) -> None:
         kind=job.purse,
         amount=price.credits,
         reference=f"job:{job.pk}:{'exact' if price.exact else 'minimum'}",
-        source=ledger.Source(job_id=job.pk, key=job.key, person=job.person),
+        source=ledger.Source(job_id=job.pk, key=job.key, person=job.person, model=job.model),
     )
 
 

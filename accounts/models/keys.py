@@ -4,6 +4,7 @@ import re
 
 from django.conf import settings
 from django.db import models
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models.teams import Team
@@ -25,7 +26,25 @@ class ApiKey(models.Model):
     digest = models.CharField(max_length=64, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
     last_used_at = models.DateTimeField(null=True, editable=False)
+    last_used_from = models.GenericIPAddressField(null=True, editable=False)
     revoked_at = models.DateTimeField(null=True, editable=False)
+    # The key that this one takes the place of, until that one's expiry.
+    rolled_from = models.ForeignKey(
+        "self", null=True, editable=False, on_delete=models.PROTECT, related_name="+"
+    )
+
+    # Its limits; empty is none. accounts/keys.py and, for credits, accounts/ledger.py hold to them.
+    expires_at = models.DateTimeField(_("expires"), null=True, blank=True)
+    allowed_models = models.JSONField(_("models"), default=list, db_default=[], blank=True)
+    resolutions = models.JSONField(_("resolutions"), default=list, db_default=[], blank=True)
+    addresses = models.JSONField(_("allowed addresses"), default=list, db_default=[], blank=True)
+    requests_a_minute = models.PositiveIntegerField(_("requests a minute"), null=True, blank=True)
+    daily_credits = models.PositiveBigIntegerField(_("credits a day"), null=True, blank=True)
+    total_credits = models.PositiveBigIntegerField(_("credits in all"), null=True, blank=True)
+    # What counts towards them: reserved or charged, on `spent_day` (UTC) and ever. accounts/ledger.py writes these.
+    spent_day = models.DateField(null=True, editable=False)
+    spent_on_day = models.BigIntegerField(default=0, db_default=0, editable=False)
+    spent_in_all = models.BigIntegerField(default=0, db_default=0, editable=False)
 
     class Meta:
         verbose_name = _("API key")
@@ -47,4 +66,4 @@ class ApiKey(models.Model):
 
     @property
     def is_active(self) -> bool:
-        return self.revoked_at is None
+        return self.revoked_at is None and (self.expires_at is None or self.expires_at > timezone.now())

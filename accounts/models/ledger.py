@@ -15,9 +15,24 @@ class PurseKind(models.TextChoices):
 
 class EntryKind(models.TextChoices):
     GRANT = "grant", _("Grant")
+    PURCHASE = "purchase", _("Purchase")
     RESERVE = "reserve", _("Reserved")
     CHARGE = "charge", _("Charged")
     GIVE_BACK = "give_back", _("Given back")
+    ADJUST = "adjust", _("Correction")
+    REFUND = "refund", _("Refund")
+    EXPIRE = "expire", _("Expired")
+
+
+# Each kind's pair: the change of what is available, and of what is reserved.
+PAIRS = (
+    models.Q(kind__in=["grant", "purchase"], available_change__gt=0, reserved_change=0)
+    | models.Q(kind="reserve", available_change__lt=0, reserved_change=-models.F("available_change"))
+    | models.Q(kind="charge", available_change=0, reserved_change__lt=0)
+    | models.Q(kind="give_back", available_change__gt=0, reserved_change=-models.F("available_change"))
+    | models.Q(kind="adjust", reserved_change=0) & ~models.Q(available_change=0)
+    | models.Q(kind__in=["refund", "expire"], available_change__lt=0, reserved_change=0)
+)
 
 
 class Purse(models.Model):
@@ -27,6 +42,14 @@ class Purse(models.Model):
     kind = models.CharField(max_length=4, choices=PurseKind.choices)
     available = models.BigIntegerField(default=0)
     reserved = models.BigIntegerField(default=0)
+    # What may be spent in a calendar month (UTC); empty for any amount. `month_spent` is what was reserved or charged
+    # in the month that began on `month`, and counts whether or not there is a cap.
+    monthly_cap = models.PositiveBigIntegerField(_("credits a month"), null=True, blank=True)
+    month = models.DateField(null=True, editable=False)
+    month_spent = models.BigIntegerField(default=0, db_default=0, editable=False)
+    # Mail goes out once when less than this is available, and again after it was above in between.
+    alert_below = models.PositiveBigIntegerField(_("alert below"), null=True, blank=True)
+    alerted_at = models.DateTimeField(null=True, editable=False)
 
     class Meta:
         constraints = [
@@ -52,6 +75,10 @@ class Entry(models.Model):
     reference = models.CharField(max_length=120)
     note = models.CharField(max_length=200, blank=True)
     job_id = models.UUIDField(null=True)
+    # What the job makes, by the catalog's name: usage is told by the ledger alone.
+    model = models.CharField(max_length=40, blank=True, db_default="")
+    # Of a grant or a purchase: when what is left of it goes; empty: never.
+    expires_at = models.DateTimeField(null=True)
     key = models.ForeignKey(ApiKey, null=True, on_delete=models.PROTECT, related_name="+")
     person = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+"
@@ -64,11 +91,15 @@ class Entry(models.Model):
         ordering = ["-pk"]
         constraints = [
             # Writing the same thing twice is refused by the database.
-            models.UniqueConstraint(fields=["purse", "kind", "reference"], name="entry_once"),
+            models.UniqueConstraint(fields=["kind", "reference"], name="entry_once_a_kind"),
+            # A line is one of the ledger's pairs and nothing else.
+            models.CheckConstraint(condition=PAIRS, name="entry_is_a_pair"),
         ]
         indexes = [
             # The credits page reads a purse's newest lines.
             models.Index(fields=["purse", "-id"], name="entry_by_purse"),
+            # Usage by day, and exports of a range.
+            models.Index(fields=["purse", "created_at"], name="entry_by_time"),
             # A job's charges, and the reconciliation.
             models.Index(fields=["job_id"], name="entry_by_job"),
         ]

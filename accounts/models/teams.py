@@ -22,6 +22,10 @@ class Team(models.Model):
     concurrency = models.PositiveSmallIntegerField(
         _("jobs at once"), null=True, blank=True, validators=[MinValueValidator(1)]
     )
+    # Switched off by the operator: nobody and no key may do anything in it, and nothing is lost.
+    disabled_at = models.DateTimeField(null=True, editable=False)
+    # Deleted by its owner: without a name, members, keys or files; the row stays for the ledger.
+    deleted_at = models.DateTimeField(null=True, editable=False)
     # The person whose first team this is: the starting grant and the first team are once a person.
     first_of = models.OneToOneField(
         settings.AUTH_USER_MODEL,
@@ -38,6 +42,10 @@ class Team(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    @property
+    def is_open(self) -> bool:
+        return self.disabled_at is None and self.deleted_at is None
+
 
 class Membership(models.Model):
     team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="memberships")
@@ -53,3 +61,34 @@ class Membership(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user} in {self.team} ({self.role})"
+
+
+class Invitation(models.Model):
+    """A seat in a team that waits for somebody, by mail or by link. Kept after it was used, revoked or ran out."""
+
+    team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="invitations")
+    email = models.EmailField(_("e-mail address"), blank=True)  # empty: whoever has the link
+    role = models.CharField(_("role"), max_length=10, choices=Role.choices, default=Role.MEMBER)
+    # Of the token in the link; the token itself is shown or mailed once and never stored.
+    digest = models.CharField(max_length=64, unique=True, editable=False)
+    invited_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+    sent_at = models.DateTimeField(null=True, editable=False)
+    expires_at = models.DateTimeField()
+    accepted_at = models.DateTimeField(null=True, editable=False)
+    accepted_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    revoked_at = models.DateTimeField(null=True, editable=False)
+
+    class Meta:
+        ordering = ["-created_at", "-pk"]
+        indexes = [
+            # The members page lists a team's, newest first.
+            models.Index(fields=["team", "-created_at"], name="invitation_by_team"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.email or 'whoever has the link'} to {self.team} ({self.role})"

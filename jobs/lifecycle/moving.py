@@ -34,7 +34,7 @@ def move(
 
 
 def source_of(job: Job) -> Source:
-    return Source(job_id=job.pk, key=job.key, person=job.person)
+    return Source(job_id=job.pk, key=job.key, person=job.person, model=job.model)
 
 
 def lease_end() -> datetime:

@@ -7,7 +7,6 @@ from django.utils import timezone
 
 from accounts.models import Entry
 from jobs import lifecycle
-from jobs.models import Job
 from tests.jobs.making import claim, make_job, result
 
 pytestmark = pytest.mark.django_db
@@ -55,7 +54,7 @@ def test_usage_sums_what_keys_spent_by_day_and_model(client, owner, stranger):
     spend(owner)
     spend(owner, days_ago=1)
     video = spend(owner, days_ago=1)
-    Job.objects.filter(pk=video.pk).update(model="lipsync-video")
+    Entry.objects.filter(job_id=video.pk).update(model="lipsync-video")
     spend(owner, days_ago=40)
     spend(owner, by="person")
     spend(stranger)

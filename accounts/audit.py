@@ -1,0 +1,76 @@
+"""The only writer of the audit log: who did what in a team, when and from where. Rows are added and never changed."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from allauth.account.adapter import get_adapter
+from django.core.exceptions import ImproperlyConfigured, PermissionDenied
+from django.db import models
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models import ApiKey, AuditEvent, Team, User
+
+# Every action that is recorded, and what a person reads.
+ACTIONS = {
+    "key.create": _("Created an API key"),
+    "key.revoke": _("Revoked an API key"),
+}
+
+
+@dataclass(frozen=True)
+class Who:
+    """Whom an action is put down to."""
+
+    person: User | None = None
+    key: ApiKey | None = None
+    address: str | None = None
+    by_operator: bool = False
+
+
+OPERATOR = Who(by_operator=True)  # at the shell
+
+
+def who(request: HttpRequest) -> Who:
+    """The signed-in person, or the key, behind a request, and the address that it came from."""
+    key = getattr(request, "auth", None)
+    person = getattr(request, "user", None)
+    return Who(
+        person=person if person is not None and person.is_authenticated else None,
+        key=key if isinstance(key, ApiKey) else None,
+        address=address_of(request),
+    )
+
+
+def address_of(request: HttpRequest) -> str | None:
+    """Where a request comes from, as far as the settings trust what it says; None when that is not known."""
+    try:
+        return get_adapter().get_client_ip(request)
+    except (ImproperlyConfigured, PermissionDenied):
+        return None
+
+
+def record(
+    action: str, *, team: Team, who: Who, target: str = "", subject: User | None = None, **details: Any
+) -> None:
+    """Add one line, in the transaction of what it tells. KeyError for an action that ACTIONS does not name.
+
+    `details` are plain JSON values, without secrets and without names of people.
+    """
+    ACTIONS[action]
+    AuditEvent.objects.create(
+        team=team,
+        action=action,
+        person=who.person,
+        key=who.key,
+        by_operator=who.by_operator,
+        address=who.address,
+        subject=subject,
+        target=target[:200],
+        details=details,
+    )
+
+
+def events(team: Team) -> models.QuerySet[AuditEvent]:
+    """The team's log, newest first."""
+    return AuditEvent.objects.filter(team=team).select_related("person", "key", "subject")
