@@ -19,6 +19,7 @@ from django.utils import timezone
 from django.utils.http import http_date
 from django.views.decorators.http import require_safe
 
+from accounts import doors
 from jobs import inputs
 from jobs.models import Job, State
 
@@ -26,6 +27,7 @@ CHUNK = 256 * 1024
 RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})", re.ASCII)
 
 
+@doors.public  # whoever has the signed address
 @require_safe
 def result_file(request: HttpRequest, job_id: uuid.UUID, signature: str) -> HttpResponseBase:
     """Serve a result to whoever holds its address; 404 once it is expired, deleted or the address altered."""
@@ -42,6 +44,7 @@ def result_file(request: HttpRequest, job_id: uuid.UUID, signature: str) -> Http
     return response
 
 
+@doors.public  # whoever has the signed address
 @require_safe
 def input_file(request: HttpRequest, token: str) -> HttpResponseBase:
     """Serve an upload to the server that makes its job. Never shown in a browser: it is somebody's raw file."""

@@ -7,12 +7,14 @@ from django.http import FileResponse, Http404, HttpRequest
 from django.urls import include, path
 from django.views.decorators.http import require_safe
 
+from accounts import doors
 from jobs import samples
 from jobs.api.site import api
 from jobs.files import input_file, result_file
 from jobs.webhooks.inbound import provider_webhook
 
 
+@doors.public
 @require_safe
 def sample(request: HttpRequest, name: str) -> FileResponse:
     if name not in samples.CONTENT_TYPES:

@@ -1,7 +1,6 @@
 """The team's own connections to other servers."""
 
 from django.contrib import messages
-from django.contrib.auth.decorators import login_required
 from django.db.models import Count, Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -11,18 +10,17 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from accounts import access
+from accounts import access, doors
 from jobs import connections
 from jobs.connection_form import ConnectionForm
 from jobs.models import Connection
 from jobs.models.jobs import ACTIVE_STATES
 
 
-@login_required
+@doors.team("connections.read")
 @never_cache
 @require_GET
 def connection_list(request: HttpRequest) -> HttpResponse:
-    access.require(request.membership, "connections.read", request.team)
     own = connections.of_team(request.team).annotate(
         unfinished=Count("jobs", filter=Q(jobs__state__in=ACTIVE_STATES))
     )
@@ -34,16 +32,15 @@ def connection_list(request: HttpRequest) -> HttpResponse:
     return render(request, "jobs/connections.html", context)
 
 
-@login_required
+@doors.team("connections.manage")
 @never_cache
 @sensitive_post_parameters("key", "secrets")
 @require_http_methods(["GET", "HEAD", "POST"])
 def connection_new(request: HttpRequest) -> HttpResponse:
-    access.require(request.membership, "connections.manage", request.team)
     return _edit(request, Connection(team_id=request.team.pk))
 
 
-@login_required
+@doors.team("connections.manage")
 @never_cache
 @sensitive_post_parameters("key", "secrets")
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -51,7 +48,7 @@ def connection_edit(request: HttpRequest, pk: int) -> HttpResponse:
     return _edit(request, _own(request, pk))
 
 
-@login_required
+@doors.team("connections.manage")
 @require_POST
 def connection_switch(request: HttpRequest, pk: int) -> HttpResponse:
     """POST `on` = 1 or 0."""
@@ -67,12 +64,12 @@ def connection_switch(request: HttpRequest, pk: int) -> HttpResponse:
     return redirect("connections")
 
 
-@login_required
+@doors.team("connections.manage")
 @require_http_methods(["GET", "HEAD", "POST"])
 def connection_remove(request: HttpRequest, pk: int) -> HttpResponse:
     """Asks (for browsers without scripts), then deletes it, or switches it off where jobs name it."""
     found = _own(request, pk)
-    if request.method == "GET":
+    if request.method != "POST":
         return render(request, "jobs/connection_remove.html", {"connection": found})
     if connections.remove(found, actor=request.membership):
         messages.success(request, _("%(name)s is deleted, and its key with it.") % {"name": found})
@@ -83,7 +80,6 @@ def connection_remove(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 def _own(request: HttpRequest, pk: int) -> Connection:
-    access.require(request.membership, "connections.manage", request.team)
     return get_object_or_404(connections.of_team(request.team), pk=pk)
 
 

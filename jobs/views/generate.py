@@ -4,7 +4,6 @@ import uuid
 from typing import Any
 
 from django.contrib import messages
-from django.contrib.auth.decorators import login_required
 from django.core.files.storage import default_storage
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -14,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from accounts import access, ledger
+from accounts import access, doors, ledger
 from accounts.ledger import NotEnoughCredits
 from jobs import catalog, media, words
 from jobs.catalog.base import ACCEPTS, ModelSpec
@@ -29,16 +28,13 @@ from jobs.submit import submit
 SUBTYPES = {"wav": "wav", "mp3": "mpeg", "mov": "mp4", "mkv": "webm"}
 
 
-@login_required
+@doors.team("jobs.read", post="jobs.submit")
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def generate(request: HttpRequest, slug: str) -> HttpResponse:
     spec = _spec(slug)
-    access.require(
-        request.membership, "jobs.submit" if request.method == "POST" else "jobs.read", request.team
-    )
     form = GenerateForm(spec, team=request.team, strings=request.POST or request.GET)
-    if request.method == "GET":
+    if request.method != "POST":
         return _page(request, form)
     form.take_files(request.FILES, request.user)
     if "sample" in request.POST:
@@ -58,22 +54,20 @@ def generate(request: HttpRequest, slug: str) -> HttpResponse:
     return _page(request, form, status=422)
 
 
-@login_required
+@doors.team("jobs.read")
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def price(request: HttpRequest, slug: str) -> HttpResponse:
     """The price line for what stands in the form now. Changes nothing."""
     spec = _spec(slug)
-    access.require(request.membership, "jobs.read", request.team)
     form = GenerateForm(spec, team=request.team, strings=request.POST or request.GET)
     return render(request, "jobs/_price.html", _price_context(request, form))
 
 
-@login_required
+@doors.team("media.upload")
 @require_POST
 def upload(request: HttpRequest) -> JsonResponse:
     """Keep one file: multipart `file` and `kind`. Answers what it is, or one sentence of what is wrong with it."""
-    access.require(request.membership, "media.upload", request.team)
     kind, file = request.POST.get("kind", ""), request.FILES.get("file")
     if kind not in ACCEPTS or file is None:
         return _refusal("invalid", _("Send one file as “file”, and its kind as “kind”."), 400)
@@ -97,11 +91,10 @@ def upload(request: HttpRequest) -> JsonResponse:
     )
 
 
-@login_required
+@doors.team("jobs.read")
 @require_safe
 def upload_file(request: HttpRequest, pk: uuid.UUID) -> HttpResponseBase:
     """The team's own upload, for the preview of a form that comes back."""
-    access.require(request.membership, "jobs.read", request.team)
     item = get_object_or_404(Upload, team=request.team, pk=pk)
     if not default_storage.exists(item.file):
         raise Http404

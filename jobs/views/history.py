@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.contrib import messages
-from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.dateparse import parse_datetime
@@ -13,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
-from accounts import access, ledger
+from accounts import access, doors, ledger
 from jobs import catalog, lifecycle, queries
 from jobs.catalog.base import FieldSpec
 from jobs.form_state import FormState, upload_id
@@ -23,11 +22,10 @@ from jobs.webhooks import deliveries
 PAGE = 20
 
 
-@login_required
+@doors.team("jobs.read")
 @never_cache
 @require_safe
 def history(request: HttpRequest) -> HttpResponse:
-    access.require(request.membership, "jobs.read", request.team)
     before = _moment(request.GET.get("before", ""))
     rows = queries.history(request.team, before=before, limit=PAGE + 1)
     shown = rows[:PAGE]
@@ -40,7 +38,7 @@ def history(request: HttpRequest) -> HttpResponse:
     return render(request, "jobs/history.html", context)
 
 
-@login_required
+@doors.team("jobs.read")
 @never_cache
 @require_safe
 def history_rows(request: HttpRequest) -> HttpResponse:
@@ -49,7 +47,6 @@ def history_rows(request: HttpRequest) -> HttpResponse:
     Only rows that differ are sent, so that a video that plays in another row goes on playing. The versions
     are the rows' own and not a time: a change that was stamped early and committed late is still seen.
     """
-    access.require(request.membership, "jobs.read", request.team)
     known = _known(request.GET.get("v", ""))
     versions = (
         queries.of_team(request.team).order_by("-created_at", "-pk").values_list("pk", "version")[:PAGE]
@@ -66,14 +63,14 @@ def history_rows(request: HttpRequest) -> HttpResponse:
     return render(request, "jobs/_rows.html", context)
 
 
-@login_required
+@doors.team("jobs.read")
 @never_cache
 @require_safe
 def job(request: HttpRequest, job_id: uuid.UUID) -> HttpResponse:
     return render(request, "jobs/job.html", _job_context(request, _job(request, job_id)))
 
 
-@login_required
+@doors.team("jobs.read")
 @never_cache
 @require_safe
 def job_card(request: HttpRequest, job_id: uuid.UUID) -> HttpResponse:
@@ -84,13 +81,12 @@ def job_card(request: HttpRequest, job_id: uuid.UUID) -> HttpResponse:
     return render(request, "jobs/_job_card.html", {**_job_context(request, found), "fragment": True})
 
 
-@login_required
+@doors.team("jobs.cancel")
 @require_http_methods(["GET", "HEAD", "POST"])
 def cancel(request: HttpRequest, job_id: uuid.UUID) -> HttpResponse:
     """Asks (for browsers without scripts), then cancels. A job that has ended meanwhile stays as it is."""
-    access.require(request.membership, "jobs.cancel", request.team)
     found = _job(request, job_id)
-    if request.method == "GET" and found.is_active:
+    if request.method != "POST" and found.is_active:
         return render(request, "jobs/cancel.html", {"job": found})
     if lifecycle.cancel(found.pk, reason=request.user.email):
         messages.success(request, _("The job is canceled. What it had set aside is back in your balance."))
@@ -135,7 +131,6 @@ def _moment(text: str) -> Any:
 
 
 def _job(request: HttpRequest, job_id: uuid.UUID) -> Job:
-    access.require(request.membership, "jobs.read", request.team)
     try:
         return queries.detail(request.team, job_id)
     except Job.DoesNotExist:

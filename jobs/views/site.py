@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST, require_safe
 
-from accounts import access, keys
+from accounts import access, doors, keys
 from accounts.models import ApiKey
 from jobs import catalog, idempotency, media, words
 from jobs.api import body, codes, describe, schema, tags
@@ -42,6 +42,7 @@ def prices() -> list[Price]:
     ]
 
 
+@doors.public
 @require_safe
 def home(request: HttpRequest) -> HttpResponse:
     context = {
@@ -56,6 +57,7 @@ def home(request: HttpRequest) -> HttpResponse:
     return render(request, "site/home.html", context)
 
 
+@doors.public
 @require_safe
 def docs(request: HttpRequest) -> HttpResponse:
     context = {
@@ -126,17 +128,20 @@ def _endpoints() -> Iterator[tuple[str, str, str]]:
             yield method.upper(), path, operation["summary"]
 
 
+@doors.public
 @require_safe
 def explorer(request: HttpRequest) -> HttpResponse:
     """The OpenAPI document as a page on which every operation can be tried."""
     return render(request, "site/explorer.html", {"openapi": reverse("api:openapi")})
 
 
+@doors.public
 @require_safe
 def licences(request: HttpRequest) -> HttpResponse:
     return render(request, "site/licences.html")
 
 
+@doors.public
 @require_POST
 def theme(request: HttpRequest) -> HttpResponse:
     """Remember the colours for browsers without scripts; static/js/theme.js writes the same cookie."""

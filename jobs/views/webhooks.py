@@ -7,7 +7,6 @@ from typing import Any
 
 from django import forms
 from django.contrib import messages
-from django.contrib.auth.decorators import login_required
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -18,7 +17,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from accounts import access
+from accounts import access, doors
 from jobs import cursors
 from jobs.models import Receiver, WebhookDelivery
 from jobs.views import webhook_words
@@ -89,17 +88,16 @@ class CheckForm(forms.Form):
     )
 
 
-@login_required
+@doors.team("webhooks.read")
 @never_cache
 @require_safe
 def webhooks(request: HttpRequest) -> HttpResponse:
     return _page(request)
 
 
-@login_required
+@doors.team("webhooks.manage")
 @require_POST
 def default(request: HttpRequest) -> HttpResponse:
-    access.require(request.membership, "webhooks.manage", request.team)
     form = DefaultForm(request.POST)
     if form.is_valid():
         try:
@@ -112,7 +110,7 @@ def default(request: HttpRequest) -> HttpResponse:
     return _page(request, form=form, status=422)
 
 
-@login_required
+@doors.team("webhooks.manage")
 @never_cache
 @require_POST
 def secret(request: HttpRequest) -> HttpResponse:
@@ -124,7 +122,7 @@ def secret(request: HttpRequest) -> HttpResponse:
     return _page(request, secret=shown)
 
 
-@login_required
+@doors.team("webhooks.manage")
 @never_cache
 @require_POST
 def rotate(request: HttpRequest) -> HttpResponse:
@@ -144,7 +142,7 @@ def rotate(request: HttpRequest) -> HttpResponse:
     return _page(request, secret=rotation.reveal(request.team, actor=request.membership))
 
 
-@login_required
+@doors.team("webhooks.manage")
 @require_POST
 def end_overlap(request: HttpRequest) -> HttpResponse:
     if rotation.end_overlap(request.team, actor=request.membership):
@@ -152,7 +150,7 @@ def end_overlap(request: HttpRequest) -> HttpResponse:
     return redirect("webhooks")
 
 
-@login_required
+@doors.team("webhooks.replay")
 @require_POST
 def test(request: HttpRequest) -> HttpResponse:
     """Send a test to the default address, and lead to what becomes of it."""
@@ -167,7 +165,7 @@ def test(request: HttpRequest) -> HttpResponse:
     return redirect("delivery", sent.pk)
 
 
-@login_required
+@doors.team("webhooks.replay")
 @require_POST
 def replay_failed(request: HttpRequest) -> HttpResponse:
     """POST `since`, a name of SPANS."""
@@ -185,14 +183,14 @@ def replay_failed(request: HttpRequest) -> HttpResponse:
     return redirect("webhooks")
 
 
-@login_required
+@doors.team("webhooks.read")
 @never_cache
 @require_safe
 def delivery(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     return render(request, "jobs/webhooks/delivery.html", _delivery_context(request, _own(request, pk)))
 
 
-@login_required
+@doors.team("webhooks.read")
 @never_cache
 @require_safe
 def delivery_card(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
@@ -203,7 +201,7 @@ def delivery_card(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     return render(request, "jobs/webhooks/_delivery_card.html", context)
 
 
-@login_required
+@doors.team("webhooks.replay")
 @require_POST
 def replay(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     found = _own(request, pk)
@@ -221,13 +219,12 @@ def replay(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     return redirect("delivery", found.pk)
 
 
-@login_required
+@doors.team("webhooks.read")
 @never_cache
 @sensitive_post_parameters("secret")
 @require_http_methods(["GET", "HEAD", "POST"])
 def check_signature(request: HttpRequest) -> HttpResponse:
     """Says why a pasted message's signature fails. Keeps nothing of what was pasted."""
-    access.require(request.membership, "webhooks.read", request.team)
     form = CheckForm(request.POST or None)
     verdict: Verdict | None = None
     if request.method == "POST" and form.is_valid():
@@ -238,7 +235,6 @@ def check_signature(request: HttpRequest) -> HttpResponse:
 
 
 def _own(request: HttpRequest, pk: uuid.UUID) -> WebhookDelivery:
-    access.require(request.membership, "webhooks.read", request.team)
     try:
         return deliveries.detail(request.team, pk)
     except WebhookDelivery.DoesNotExist:
@@ -253,7 +249,6 @@ def _unreadable(request: HttpRequest) -> HttpResponse:
 def _page(
     request: HttpRequest, *, form: DefaultForm | None = None, secret: str = "", status: int = 200
 ) -> HttpResponse:
-    access.require(request.membership, "webhooks.read", request.team)
     kept = queue.settings_of(request.team)
     chosen = request.GET.get("status", "")
     chosen = chosen if chosen in webhook_words.STATUSES else ""

@@ -17,6 +17,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.csrf import csrf_exempt
 from standardwebhooks import Webhook, WebhookVerificationError
 
+from accounts import doors
 from jobs import lifecycle, outbox, remote
 from jobs.api.errors import answer, answer_status
 from jobs.models import InboundWebhook, Job
@@ -30,6 +31,7 @@ TOKEN = re.compile(r"[0-9A-Za-z_-]{1,64}", re.ASCII)
 MESSAGE_ID = re.compile(r"[\x21-\x7e]{1,200}")
 
 
+@doors.public  # the token is the secret
 @csrf_exempt
 def provider_webhook(request: HttpRequest, token: str) -> JsonResponse:
     """POST: 200 for a signed call, 202 for an unsigned one, 401 for a signature that does not fit, 404 else."""

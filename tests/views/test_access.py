@@ -78,3 +78,17 @@ def test_change_without_a_token_is_refused(owner, name):
     strict = Client(enforce_csrf_checks=True)
     strict.force_login(owner.user)
     assert strict.post(reverse(name), {}).status_code == 403
+
+
+def test_head_changes_nothing(owner):
+    """It carries no token against forgery: a page that asks must not act on it."""
+    job = make_job(owner)
+    for url in (
+        reverse("cancel", args=[job.pk]),
+        reverse("key_revoke", args=[owner.key.pk]),
+        reverse("generate", args=["lipsync-image"])
+        + "?image=http://localhost:9/a&audio=http://localhost:9/b",
+    ):
+        assert owner.client.head(url).status_code == 200
+    assert [found.state for found in Job.objects.all()] == [State.QUEUED]
+    assert keys.authenticate(owner.secret)
