@@ -1,16 +1,12 @@
 """Reads for the pages and the API. Every one is scoped to a team."""
 
 import uuid
-from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import datetime
 
 from django.db import connection
-from django.db.models import Count, Q, QuerySet, Sum
-from django.db.models.functions import TruncDate
+from django.db.models import Q, QuerySet
 
-from accounts.models import ApiKey, Entry, Team
-from accounts.models.ledger import EntryKind, PurseKind
+from accounts.models import ApiKey, Team
 from jobs.line import AHEAD, with_ahead
 from jobs.models import Job
 from jobs.wire import states
@@ -72,29 +68,3 @@ def page(
         # The first condition alone bounds the index; the second drops what stood on the page before.
         jobs = jobs.filter(Q(created_at__lt=moment) | Q(pk__lt=job_id), created_at__lte=moment)
     return list(jobs[:limit])
-
-
-@dataclass(frozen=True)
-class Used:
-    """What a team's keys spent on one model on one day, in UTC."""
-
-    day: date
-    model: str
-    jobs: int
-    credits: int
-
-
-def usage(team: Team, *, first: date, last: date) -> Iterator[Used]:
-    """What was charged to the team's API credits from `first` to `last`, by the ledger, the oldest day first."""
-    begin = datetime.combine(first, time(), UTC)
-    end = datetime.combine(last, time(), UTC) + timedelta(days=1)
-    charges = Entry.objects.filter(
-        purse__team=team,
-        purse__kind=PurseKind.API,
-        kind=EntryKind.CHARGE,
-        created_at__gte=begin,
-        created_at__lt=end,
-    ).order_by()
-    rows = charges.annotate(day=TruncDate("created_at")).values("day", "model")
-    for row in rows.annotate(jobs=Count("pk"), spent=-Sum("reserved_change")).order_by("day", "model"):
-        yield Used(row["day"], row["model"], row["jobs"], row["spent"])

@@ -9,8 +9,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from ninja import Router
 
-from accounts import access, ledger
-from jobs import queries
+from accounts import access, ledger, usage
+from accounts.models.ledger import PurseKind
 from jobs.api import describe, strict
 from jobs.api.auth import KeyAuth, key_of
 
@@ -60,14 +60,14 @@ def get_usage(request: HttpRequest) -> JsonResponse:
     key = key_of(request)
     access.require(key, "credits.read", key.team)
     first, last = _range(strict.query(request, {"from": _day, "to": _day}))
-    used = list(queries.usage(key.team, first=first, last=last))
+    used = list(usage.by_day(key.team, PurseKind.API, first=first, last=last))
     document: dict[str, Any] = {
         "from": first.isoformat(),
         "to": last.isoformat(),
         "jobs": sum(each.jobs for each in used),
         "credits": sum(each.credits for each in used),
         "days": [
-            {"date": each.day.isoformat(), "model": each.model, "jobs": each.jobs, "credits": each.credits}
+            {"date": each.day.isoformat(), "model": each.who, "jobs": each.jobs, "credits": each.credits}
             for each in used
         ],
     }
