@@ -21,6 +21,7 @@ from jobs.models import (
     Job,
     JobEvent,
     Receiver,
+    Reconciliation,
     WebhookDelivery,
 )
 
@@ -76,6 +77,20 @@ class InboundWebhookAdmin(ReadOnlyAdmin):
     @admin.display(description=_("body"))
     def text(self, call: InboundWebhook) -> str:
         return bytes(call.body).decode("utf-8", errors="replace")
+
+
+@admin.register(Reconciliation)
+class ReconciliationAdmin(ReadOnlyAdmin):
+    list_display = ("night", "done_at", "count")
+    fields = ("night", "done_at", "text")
+
+    @admin.display(description=_("does not add up"))
+    def count(self, night: Reconciliation) -> int:
+        return len(night.found)
+
+    @admin.display(description=_("does not add up"))
+    def text(self, night: Reconciliation) -> str:
+        return "\n".join(night.found)
 
 
 @admin.register(Connection)

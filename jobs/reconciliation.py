@@ -11,8 +11,8 @@ from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet, Subquery, 
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
-from accounts.models import Entry, Purse
-from accounts.models.ledger import EntryKind
+from accounts.models import Entry, Purse, Team
+from accounts.models.ledger import EntryKind, PurseKind
 from jobs.models import Job, State, WebhookDelivery
 from jobs.models.deliveries import DeliveryState
 from jobs.models.jobs import ACTIVE_STATES
@@ -22,7 +22,8 @@ TAKEN_UP_WITHIN = timedelta(days=1)  # after it is due; its receiver may have a 
 
 def findings() -> list[str]:
     """One sentence for each thing that does not add up."""
-    return [*_balances(), *_reservations(), *_jobs(), *_webhooks()]
+    checks = (_balances, _purses, _reservations, _unfinished_jobs, _ended_jobs, _webhooks)
+    return [sentence for check in checks for sentence in check()]
 
 
 def _balances() -> Iterator[str]:
@@ -40,6 +41,18 @@ def _balances() -> Iterator[str]:
         )
 
 
+def _purses() -> Iterator[str]:
+    """Each team has its two purses, and nothing is set aside in those of a team that was deleted."""
+    purses = Purse.objects.filter(team=OuterRef("pk"))
+    teams = Team.objects.annotate(
+        purses_count=_one(purses, "team", Count("pk")), held=_one(purses, "team", Sum("reserved"))
+    )
+    for team in teams.exclude(purses_count=len(PurseKind.values)):
+        yield f"Team {team.pk} has {team.purses_count} purses, not {len(PurseKind.values)}."
+    for team in teams.filter(deleted_at__isnull=False).exclude(held=0):
+        yield f"Team {team.pk} was deleted, but has {team.held} reserved."
+
+
 def _reservations() -> Iterator[str]:
     """I2: what a purse has reserved is what its unfinished jobs reserved."""
     jobs = Job.objects.filter(team=OuterRef("team"), purse=OuterRef("kind"), state__in=ACTIVE_STATES)
@@ -48,17 +61,36 @@ def _reservations() -> Iterator[str]:
         yield f"Purse {purse.pk} has {purse.reserved} reserved, but its unfinished jobs hold {purse.held}."
 
 
-def _jobs() -> Iterator[str]:
+def _unfinished_jobs() -> Iterator[str]:
+    """I2 for each: what an unfinished job reserved is what its entries have set aside, and nothing was charged."""
+    entries = Entry.objects.filter(job_id=OuterRef("pk"))
+    jobs = Job.objects.filter(state__in=ACTIVE_STATES).annotate(
+        held=_one(entries, "job_id", Sum("reserved_change")),
+        moved=_one(entries, "job_id", Sum("available_change")),
+    )
+    for job in jobs.exclude(held=F("reserved"), moved=-F("reserved"), charged=0):
+        yield (
+            f"Job {job.pk} ({job.state}) reserved {job.reserved} and was charged {job.charged}, "
+            f"but its entries hold {job.held} and cost {-job.moved}."
+        )
+
+
+def _ended_jobs() -> Iterator[str]:
     """I3: a completed job has exactly one charge, and any other that ended, or was a test, a net of zero."""
     entries = Entry.objects.filter(job_id=OuterRef("pk"))
     jobs = Job.objects.exclude(state__in=ACTIVE_STATES).annotate(
         charges=_one(entries.filter(kind=EntryKind.CHARGE), "job_id", Count("pk")),
         moved=_one(entries, "job_id", Sum("available_change")),
+        held=_one(entries, "job_id", Sum("reserved_change")),
     )
     paid = Q(state=State.COMPLETED, is_test=False)
     completed = paid & Q(charges=1, moved=-F("charged"))
-    for job in jobs.exclude(completed | (~paid & Q(charges=0, moved=0, charged=0))):
-        yield f"Job {job.pk} ({job.state}) has {job.charges} charges and cost {-job.moved}, not {job.charged}."
+    for job in jobs.exclude(Q(held=0) & (completed | (~paid & Q(charges=0, moved=0, charged=0)))):
+        held = f", and still holds {job.held}" if job.held else ""
+        yield (
+            f"Job {job.pk} ({job.state}) has {job.charges} charges and cost {-job.moved}, "
+            f"not {job.charged}{held}."
+        )
 
 
 def _webhooks() -> Iterator[str]:

@@ -7,9 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 from celery.signals import worker_ready, worker_shutting_down
-from django.core.management import call_command
 
-from jobs import execute, idempotency, lifecycle, media, outbox, remote
+from jobs import execute, idempotency, lifecycle, media, nightly, outbox, remote
 from jobs.providers.embedded import EmbeddedProvider
 from jobs.webhooks import deliver, queue, warn
 from lipsyncweb.celery import app
@@ -119,7 +118,7 @@ def expire() -> None:
 
 @app.task
 def reconcile() -> None:
-    call_command("reconcile")
+    nightly.reconcile()
 
 
 @worker_ready.connect

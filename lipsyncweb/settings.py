@@ -227,6 +227,7 @@ UPLOAD_MAX_FILES_PER_TEAM = env.int("UPLOAD_MAX_FILES_PER_TEAM", default=5000)
 # Whether this machine's own engine makes videos, and how it ranks among connections (smallest first).
 EMBEDDED_ENGINE = env.bool("EMBEDDED_ENGINE", default=True)
 EMBEDDED_PREFERENCE = env.int("EMBEDDED_PREFERENCE", default=100)
+OPERATOR_EMAILS = env.list("OPERATOR_EMAILS", default=[])  # empty: everybody who is an operator here
 PROVIDER_TIMEOUT_SECONDS = env.int("PROVIDER_TIMEOUT_SECONDS", default=30)
 # What is waited after a server's first failure; doubled with each, up to ten minutes.
 PROVIDER_RETRY_SECONDS = env.float("PROVIDER_RETRY_SECONDS", default=5.0)

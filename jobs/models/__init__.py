@@ -9,6 +9,7 @@ from jobs.models.deliveries import (
 )
 from jobs.models.jobs import IdempotencyKey, Job, JobEvent, Outbox, State
 from jobs.models.media import Upload
+from jobs.models.nightly import Reconciliation
 from jobs.models.providers import Connection, InboundWebhook
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "JobEvent",
     "Outbox",
     "Receiver",
+    "Reconciliation",
     "RetiredSecret",
     "State",
     "Upload",
