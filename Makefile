@@ -61,9 +61,9 @@ bench-web: $(TEST) ## Measure the API beside hand-written views, with SQLite and
 
 lock: $(RUNTIME) ## Resolve pyproject.toml into the lock files again
 	$(COMPILE) --group setup -o requirements-setup.lock
-	$(COMPILE) pyproject.toml --extra services -o requirements.lock
-	$(COMPILE) pyproject.toml --extra services --group test -o requirements-test.lock
-	$(COMPILE) pyproject.toml --extra services --group test --group browser -o requirements-browser.lock
+	$(COMPILE) pyproject.toml --extra payments --extra services -o requirements.lock
+	$(COMPILE) pyproject.toml --extra payments --extra services --group test -o requirements-test.lock
+	$(COMPILE) pyproject.toml --extra payments --extra services --group test --group browser -o requirements-browser.lock
 
 clean: ## Remove the virtual environment and caches; data/ stays
 	rm -rf .venv .tools .pytest_cache .hypothesis .mypy_cache .ruff_cache .import_linter_cache
