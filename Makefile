@@ -22,7 +22,7 @@ demo: $(RUNTIME) ## Start a site on a free port and make a video over HTTP, as a
 	@$(PY) manage.py demo
 
 test: $(TEST) ## Run the tests that need no server and no browser
-	$(PY) -m pytest --ignore=tests/browser
+	$(PY) -m pytest --ignore=tests/browser -n auto --dist worksteal
 
 test-slow: $(TEST) ## Run the tests with real processes and waits
 	$(PY) -m pytest -m slow --ignore=tests/browser
