@@ -2,8 +2,42 @@
 
 import django.db.models.deletion
 import django.db.models.expressions
+import django.utils.timezone
+import re
 from django.conf import settings
 from django.db import migrations, models
+from django.utils import timezone
+
+
+OURS = re.compile(r"start:\d+:(api|user)|operator:[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+def one_reference_in_all_purses(apps, schema_editor):
+    """References were unique in a purse; now an operator's own begin with the purse that they were given for.
+
+    As `manage.py grant_credits --reference` writes them, so that a repeat of an older grant is still one.
+    """
+    entries = apps.get_model("accounts", "Entry").objects.select_related("purse").order_by("pk")
+    for entry in list(entries.filter(kind="grant")):
+        if not OURS.fullmatch(entry.reference):
+            entry.reference = f"operator:{entry.purse.team_id}:{entry.purse.kind}:{entry.reference}"
+            entry.save(update_fields=["reference"])
+    twice = entries.values("kind", "reference").annotate(times=models.Count("pk")).filter(times__gt=1).order_by()
+    for pair in list(twice):
+        for later in entries.filter(kind=pair["kind"], reference=pair["reference"])[1:]:
+            later.reference = f"{later.reference}:{later.purse_id}"
+            later.save(update_fields=["reference"])
+
+
+def count_this_month(apps, schema_editor):
+    """What was spent in this month before it was counted."""
+    month = timezone.now().replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    entries = apps.get_model("accounts", "Entry").objects.filter(
+        kind__in=["reserve", "give_back"], created_at__gte=month
+    )
+    purses = apps.get_model("accounts", "Purse").objects
+    for purse, change in entries.order_by().values_list("purse").annotate(models.Sum("available_change")):
+        purses.filter(pk=purse).update(month=month.date(), month_spent=max(0, -change))
 
 
 class Migration(migrations.Migration):
@@ -171,9 +205,30 @@ class Migration(migrations.Migration):
             name='kind',
             field=models.CharField(choices=[('grant', 'Grant'), ('purchase', 'Purchase'), ('reserve', 'Reserved'), ('charge', 'Charged'), ('give_back', 'Given back'), ('adjust', 'Correction'), ('refund', 'Refund'), ('expire', 'Expired')], max_length=10),
         ),
+        migrations.AlterField(
+            model_name='entry',
+            name='reference',
+            field=models.CharField(max_length=200),
+        ),
+        migrations.AlterField(
+            model_name='entry',
+            name='created_at',
+            field=models.DateTimeField(default=django.utils.timezone.now, editable=False),
+        ),
+        migrations.AddField(
+            model_name='purse',
+            name='next_expiry',
+            field=models.DateTimeField(editable=False, null=True),
+        ),
+        migrations.RunPython(one_reference_in_all_purses, migrations.RunPython.noop),
+        migrations.RunPython(count_this_month, migrations.RunPython.noop),
         migrations.AddIndex(
             model_name='entry',
             index=models.Index(fields=['purse', 'created_at'], name='entry_by_time'),
+        ),
+        migrations.AddIndex(
+            model_name='entry',
+            index=models.Index(condition=models.Q(('expires_at__isnull', False)), fields=['purse', 'id'], name='entry_that_expires'),
         ),
         migrations.AddConstraint(
             model_name='entry',
@@ -181,7 +236,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='entry',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('available_change__gt', 0), ('kind__in', ['grant', 'purchase']), ('reserved_change', 0)), models.Q(('available_change__lt', 0), ('kind', 'reserve'), ('reserved_change', django.db.models.expressions.CombinedExpression(models.F('available_change'), '*', models.Value(-1)))), models.Q(('available_change', 0), ('kind', 'charge'), ('reserved_change__lt', 0)), models.Q(('available_change__gt', 0), ('kind', 'give_back'), ('reserved_change', django.db.models.expressions.CombinedExpression(models.F('available_change'), '*', models.Value(-1)))), models.Q(('kind', 'adjust'), ('reserved_change', 0), models.Q(('available_change', 0), _negated=True)), models.Q(('available_change__lt', 0), ('kind__in', ['refund', 'expire']), ('reserved_change', 0)), _connector='OR'), name='entry_is_a_pair'),
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('available_change__gt', 0), ('kind__in', ['grant', 'purchase']), ('reserved_change', 0)), models.Q(('available_change__lt', 0), ('kind', 'reserve'), ('reserved_change', django.db.models.expressions.CombinedExpression(models.F('available_change'), '*', models.Value(-1)))), models.Q(('available_change', 0), ('kind', 'charge'), ('reserved_change__lt', 0)), models.Q(('available_change__gt', 0), ('kind', 'give_back'), ('reserved_change', django.db.models.expressions.CombinedExpression(models.F('available_change'), '*', models.Value(-1)))), models.Q(('kind', 'adjust'), ('reserved_change', 0), models.Q(('available_change', 0), _negated=True)), models.Q(('available_change__lte', 0), ('kind', 'refund'), ('reserved_change', 0)), models.Q(('available_change__lt', 0), ('kind', 'expire'), ('reserved_change', 0)), _connector='OR'), name='entry_is_a_pair'),
         ),
         migrations.AddField(
             model_name='auditevent',
@@ -225,6 +280,18 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name='auditevent',
             index=models.Index(fields=['team', 'action', '-id'], name='audit_by_action'),
+        ),
+        migrations.AddIndex(
+            model_name='auditevent',
+            index=models.Index(fields=['team', 'person', '-id'], name='audit_by_person'),
+        ),
+        migrations.AddIndex(
+            model_name='auditevent',
+            index=models.Index(fields=['team', 'key', '-id'], name='audit_by_key'),
+        ),
+        migrations.AddIndex(
+            model_name='auditevent',
+            index=models.Index(fields=['team', 'at'], name='audit_by_time'),
         ),
         migrations.AddIndex(
             model_name='invitation',

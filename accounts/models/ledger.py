@@ -2,6 +2,7 @@
 
 from django.conf import settings
 from django.db import models
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models.keys import ApiKey
@@ -31,7 +32,9 @@ PAIRS = (
     | models.Q(kind="charge", available_change=0, reserved_change__lt=0)
     | models.Q(kind="give_back", available_change__gt=0, reserved_change=-models.F("available_change"))
     | models.Q(kind="adjust", reserved_change=0) & ~models.Q(available_change=0)
-    | models.Q(kind__in=["refund", "expire"], available_change__lt=0, reserved_change=0)
+    # A refund of credits that were all spent takes nothing, and is written all the same: once.
+    | models.Q(kind="refund", available_change__lte=0, reserved_change=0)
+    | models.Q(kind="expire", available_change__lt=0, reserved_change=0)
 )
 
 
@@ -47,6 +50,8 @@ class Purse(models.Model):
     monthly_cap = models.PositiveBigIntegerField(_("credits a month"), null=True, blank=True)
     month = models.DateField(null=True, editable=False)
     month_spent = models.BigIntegerField(default=0, db_default=0, editable=False)
+    # When the first of its grants that expire does, or while expired credits are still reserved; empty: none does.
+    next_expiry = models.DateTimeField(null=True, editable=False)
     # Mail goes out once when less than this is available, and again after it was above in between.
     alert_below = models.PositiveBigIntegerField(_("alert below"), null=True, blank=True)
     alerted_at = models.DateTimeField(null=True, editable=False)
@@ -72,18 +77,19 @@ class Entry(models.Model):
     available_change = models.BigIntegerField()
     reserved_change = models.BigIntegerField()
     # What the line is for, such as job:<id>:minimum; a retry cannot write it twice.
-    reference = models.CharField(max_length=120)
+    reference = models.CharField(max_length=200)
     note = models.CharField(max_length=200, blank=True)
     job_id = models.UUIDField(null=True)
     # What the job makes, by the catalog's name: usage is told by the ledger alone.
     model = models.CharField(max_length=40, blank=True, db_default="")
-    # Of a grant or a purchase: when what is left of it goes; empty: never.
+    # Of a grant: when what is left of it goes; empty: never.
     expires_at = models.DateTimeField(null=True)
     key = models.ForeignKey(ApiKey, null=True, on_delete=models.PROTECT, related_name="+")
     person = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+"
     )
-    created_at = models.DateTimeField(auto_now_add=True)
+    # Set by the ledger: the moment that its months and days are counted by.
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     class Meta:
         verbose_name = _("ledger entry")
@@ -102,6 +108,12 @@ class Entry(models.Model):
             models.Index(fields=["purse", "created_at"], name="entry_by_time"),
             # A job's charges, and the reconciliation.
             models.Index(fields=["job_id"], name="entry_by_job"),
+            # The sweep looks for a purse's first grant that expires.
+            models.Index(
+                fields=["purse", "id"],
+                name="entry_that_expires",
+                condition=models.Q(expires_at__isnull=False),
+            ),
         ]
 
     def __str__(self) -> str:
