@@ -1,19 +1,16 @@
 """Mail to a team whose receivers keep failing: one a day at most, about all of them, while it goes on."""
 
-import contextlib
 import logging
 from datetime import datetime, timedelta
-from smtplib import SMTPException, SMTPRecipientsRefused
 
 from django.conf import settings
-from django.core.mail import EmailMessage, get_connection
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.template.loader import render_to_string
 from django.urls import reverse
-from django.utils import timezone, translation
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from accounts.models import Membership, Role
+from accounts import mail
 from jobs.models import Receiver, WebhookDelivery, WebhookSettings
 from jobs.webhooks import queue
 
@@ -42,7 +39,7 @@ def warn_teams() -> int:
             continue
         try:
             written = _mail(receivers)
-        except (OSError, SMTPException):
+        except mail.UNREACHABLE:
             log.exception("There is no mail server to write to team %s", team)
             same.filter(warned_at=now).update(warned_at=warned_at)
             break
@@ -63,60 +60,19 @@ def _failing(now: datetime) -> QuerySet[Receiver]:
 
 
 def _mail(receivers: list[Receiver]) -> bool:
-    """One message to each of the team's owners and administrators; False when not one could be settled.
-
-    Raises when there is no connection for any of them. A person is not written to again for another's mailbox.
-    """
-    mails = _mails(receivers)
-    settled = not mails
-    for mail in mails:
-        try:
-            settled |= _send(mail)
-        except (OSError, SMTPException):
-            if not settled:
-                raise
-            log.exception("The mail server went away before the mail to %s", mail.to[0])
-    return settled
-
-
-def _send(mail: EmailMessage) -> bool:
-    """Whether it was accepted, or refused for its recipient, whom the same again would not reach either.
-
-    Raises what keeps a connection from being opened.
-    """
-    connection = get_connection()
-    connection.open()
-    try:
-        connection.send_messages([mail])
-    except SMTPRecipientsRefused:
-        log.exception("The mail server refuses %s", mail.to[0])
-    except (OSError, SMTPException):
-        log.exception("The mail to %s could not be sent", mail.to[0])
-        return False
-    finally:
-        with contextlib.suppress(OSError, SMTPException):  # the message is with the server, or is not
-            connection.close()
-    return True
-
-
-def _mails(receivers: list[Receiver]) -> list[EmailMessage]:
+    """Whether the team's owners and administrators are told; raises when there is no mail server."""
     team = receivers[0].team
-    people = Membership.objects.filter(team=team, role__in=(Role.OWNER, Role.ADMIN), user__is_active=True)
     waiting = queue.failed(team).filter(receiver__in=receivers, unpaid_at=None).count()
-    with translation.override(settings.LANGUAGE_CODE):
-        context = {
-            "receivers": receivers[:LISTED],
-            "more": len(receivers[LISTED:]),
-            "team": team,
-            "waiting": waiting,
-            "url": settings.SITE_URL + reverse("webhooks"),
-        }
-        subject = _subject(receivers)
-        text = render_to_string("jobs/webhooks/failing_mail.txt", context)
-    return [
-        EmailMessage(subject=subject, body=text, to=[address])
-        for address in people.order_by("pk").values_list("user__email", flat=True)
-    ]
+    context = {
+        "receivers": receivers[:LISTED],
+        "more": len(receivers[LISTED:]),
+        "team": team,
+        "waiting": waiting,
+        "url": settings.SITE_URL + reverse("webhooks"),
+    }
+    return mail.to_managers(
+        team, lambda: (_subject(receivers), render_to_string("jobs/webhooks/failing_mail.txt", context))
+    )
 
 
 def _subject(receivers: list[Receiver]) -> str:

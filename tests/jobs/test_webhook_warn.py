@@ -8,7 +8,7 @@ from django.core import mail
 from django.db import connection
 from django.utils import timezone
 
-from accounts.models import Role
+from accounts.models import Role, User
 from jobs.models import Receiver, WebhookDelivery, WebhookSettings
 from jobs.webhooks import deliver, warn
 from jobs.webhooks.answers import Attempted
@@ -169,3 +169,13 @@ def test_a_mail_that_was_put_off_is_sent_later_and_keeps_no_other_waiting(
         server.refuse_content = False
         assert warn.warn_teams() == 2
         assert sorted(server.accepted) == ["owner@example.com", "stranger@example.com"]
+
+
+@pytest.mark.django_db
+def test_each_is_written_to_in_their_own_language(owner, receiver):
+    other = character("admin@example.com", team=owner.team, role=Role.ADMIN)
+    User.objects.filter(pk=other.user.pk).update(language="ru")
+    assert warn.warn_teams() == 1
+    english, russian = mail.outbox
+    assert english.subject == "Webhooks to hooks.example.com keep failing"
+    assert (russian.to, "Вебхуки" in russian.subject) == (["admin@example.com"], True)
