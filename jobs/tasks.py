@@ -8,6 +8,7 @@ from typing import Any
 
 from celery.signals import worker_ready, worker_shutting_down
 
+from accounts import alerts
 from jobs import execute, idempotency, lifecycle, media, nightly, outbox, remote
 from jobs.providers.embedded import EmbeddedProvider
 from jobs.webhooks import deliver, queue, warn
@@ -96,6 +97,12 @@ def deliver_due() -> None:
 @at_most(1)
 def warn_teams() -> None:
     warn.warn_teams()
+
+
+@app.task
+@at_most(1)
+def warn_of_low_purses() -> None:
+    alerts.warn_of_low_purses()
 
 
 @app.task

@@ -60,6 +60,11 @@ app.conf.update(
         },
         "deliver-due": {"task": "jobs.tasks.deliver_due", "schedule": 5.0, "options": {"expires": 5}},
         "warn-teams": {"task": "jobs.tasks.warn_teams", "schedule": 60.0, "options": {"expires": 60}},
+        "warn-of-low-purses": {
+            "task": "jobs.tasks.warn_of_low_purses",
+            "schedule": 60.0,
+            "options": {"expires": 60},
+        },
         "poll-providers": {"task": "jobs.tasks.poll_providers", "schedule": 5.0, "options": {"expires": 5}},
         "collect-due": {"task": "jobs.tasks.collect_due", "schedule": 5.0, "options": {"expires": 5}},
         "give-samples": {"task": "jobs.tasks.give_samples", "schedule": 5.0, "options": {"expires": 5}},
