@@ -15,6 +15,9 @@ from accounts.models import ApiKey, AuditEvent, Team, User
 ACTIONS = {
     "key.create": _("Created an API key"),
     "key.revoke": _("Revoked an API key"),
+    "key.rename": _("Renamed an API key"),
+    "key.roll": _("Rolled an API key"),
+    "key.limits": _("Changed an API key's limits"),
 }
 
 
@@ -45,7 +48,8 @@ def who(request: HttpRequest) -> Who:
 def address_of(request: HttpRequest) -> str | None:
     """Where a request comes from, as far as the settings trust what it says; None when that is not known."""
     try:
-        return get_adapter().get_client_ip(request)
+        # Without the zone of a link-local address (fe80::1%eth0), which PostgreSQL's inet does not take.
+        return get_adapter().get_client_ip(request).partition("%")[0]
     except (ImproperlyConfigured, PermissionDenied):
         return None
 

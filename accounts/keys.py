@@ -1,9 +1,10 @@
 """API keys: `sk_<id>_<secret>`, and `sk_test_<id>_<secret>` for tests.
 
-Made once, shown once, found by one indexed read, revoked and never deleted.
+Made once, shown once, found by one indexed read, rolled, revoked and never deleted. What one may do is
+accounts/key_limits.py.
 
 The secret's last six characters are a checksum, so that a mistyped key is refused without a read and a
-secret scanner can tell a key from noise (`PATTERN`).
+secret scanner can tell a key from noise (`PATTERN`, published in docs/api.md and at /api/v1/key-format).
 """
 
 import hashlib
@@ -12,12 +13,17 @@ import re
 import secrets
 import string
 import zlib
-from datetime import timedelta
+from datetime import datetime, timedelta
 
-from django.db.models import Expression, Q, QuerySet
+from django.db import transaction
+from django.db.models import DateTimeField, Expression, Q, QuerySet, Value
+from django.db.models.functions import Coalesce, Least
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
+from accounts import audit, key_limits, ledger
+from accounts.key_limits import NO_LIMITS, Limits
 from accounts.models import ApiKey, Team, User
 from accounts.models.keys import PREFIX, TEST_PREFIX
 
@@ -26,11 +32,31 @@ ID_LENGTH, SECRET_LENGTH, CHECK_LENGTH = 12, 32, 6  # 32 characters of 62 are 19
 PATTERN = re.compile(
     rf"(sk_|sk_test_)([0-9A-Za-z]{{{ID_LENGTH}}})_([0-9A-Za-z]{{{SECRET_LENGTH + CHECK_LENGTH}}})"
 )
+CHECKSUM = gettext_lazy(
+    "The last 6 characters are the CRC-32 (as in zip) of all that stands between the leading sk_ and them, "
+    "in base 62 with the digits 0-9, a-z, A-Z."
+)
 USE_IS_NOTED_EVERY = timedelta(minutes=1)
 
 
 class BadName(ValueError):
     """A name that holds line breaks, marks of direction or the like: it would be read as something else."""
+
+
+class KeyEnded(Exception):
+    """The key was revoked or has expired, so that nothing can be changed about it."""
+
+    @property
+    def sentence(self) -> str:
+        return _("This key opens nothing any more; create a new one.")
+
+
+class AlreadyRolled(Exception):
+    """The key has a successor already. A second click, or somebody else, must not make another one."""
+
+    @property
+    def sentence(self) -> str:
+        return _("This key was rolled already; roll the key that takes its place.")
 
 
 def check_name(name: str) -> None:
@@ -40,61 +66,157 @@ def check_name(name: str) -> None:
 
 
 def issue(
-    *, team: Team, created_by: User | None, name: str = "", is_test: bool = False
+    *,
+    team: Team,
+    created_by: User | None,
+    name: str = "",
+    is_test: bool = False,
+    limits: Limits = NO_LIMITS,
+    who: audit.Who | None = None,
 ) -> tuple[ApiKey, str]:
     """Make a key. The second value is the whole key: the only time that it can be seen.
 
-    Raises BadName.
+    `who` is whom the team's log puts it down to; None for a key that the site makes for itself. Raises BadName.
     """
     check_name(name.strip())
-    prefix = TEST_PREFIX if is_test else PREFIX
-    public_id = _random(ID_LENGTH)
-    secret = _random(SECRET_LENGTH)
-    plaintext = f"{prefix}{public_id}_{secret}{_checksum(prefix, public_id, secret)}"
-    key = ApiKey.objects.create(
-        team=team,
-        created_by=created_by,
-        name=name.strip(),
-        is_test=is_test,
-        public_id=public_id,
-        digest=_digest(plaintext),
-    )
+    key = ApiKey(team=team, created_by=created_by, name=name.strip(), is_test=is_test)
+    key_limits.put(key, limits)
+    with transaction.atomic():
+        plaintext = _save_new(key)
+        _record("key.create", key, who, **({"limits": limits.to_json()} if limits != NO_LIMITS else {}))
     return key, plaintext
+
+
+def has_checksum(plaintext: str) -> bool:
+    """Whether this is a key by its looks: nothing is read, so it says nothing of whether it opens."""
+    match = PATTERN.fullmatch(plaintext)
+    if match is None:
+        return False
+    prefix, public_id, tail = match.groups()
+    return hmac.compare_digest(_checksum(prefix, public_id, tail[:SECRET_LENGTH]), tail[SECRET_LENGTH:])
 
 
 def authenticate(plaintext: str, **beside: Expression) -> ApiKey | None:
     """The active key that this is, with its team, or None. `beside` is read in the same query, as attributes."""
-    match = PATTERN.fullmatch(plaintext)
-    if match is None:
+    if not has_checksum(plaintext):
         return None
-    prefix, public_id, tail = match.groups()
-    if not hmac.compare_digest(_checksum(prefix, public_id, tail[:SECRET_LENGTH]), tail[SECRET_LENGTH:]):
-        return None
+    public_id = plaintext.rsplit("_", 2)[1]
     found = ApiKey.objects.select_related("team").filter(public_id=public_id).order_by()
     key = (found.annotate(**beside) if beside else found).first()
     # A digest is compared whether or not there is such a key: both answers take the same work.
     expected = key.digest if key else _digest("")
     matches = hmac.compare_digest(_digest(plaintext), expected)
-    return key if key and matches and key.is_active else None
+    return key if key and matches and key.is_active and key.team.is_open else None
 
 
-def note_use(key: ApiKey) -> None:
-    """Record that the key was used, at most once a minute, so that a read does not write."""
+def note_use(key: ApiKey, *, address: str | None = None) -> None:
+    """Record that the key was used, and from where, at most once a minute, so that a read does not write."""
     now = timezone.now()
     stale = now - USE_IS_NOTED_EVERY
     if key.last_used_at is None or key.last_used_at < stale:
         ApiKey.objects.filter(Q(last_used_at=None) | Q(last_used_at__lt=stale), pk=key.pk).update(
-            last_used_at=now
+            last_used_at=now, last_used_from=address
         )
 
 
-def revoke(*, key: ApiKey) -> None:
+def rename(*, key: ApiKey, name: str, who: audit.Who | None = None) -> None:
+    """Call the key something else. Raises BadName."""
+    name = name.strip()
+    check_name(name)
+    with transaction.atomic():
+        if ApiKey.objects.filter(pk=key.pk).exclude(name=name).update(name=name):
+            before, key.name = str(key), name
+            _record("key.rename", key, who, before=before)
+
+
+def set_limits(*, key: ApiKey, limits: Limits, who: audit.Who | None = None) -> None:
+    """Put these limits in the place of the key's own, from its next request on. Raises KeyEnded for a revoked key.
+
+    What it has used goes on counting; where nothing was counted, it is read off the ledger.
+    """
+    before = key_limits.of(key)
+    if limits == before:
+        return
+    key_limits.put(key, limits)
+    with transaction.atomic():
+        if not ApiKey.objects.filter(pk=key.pk, revoked_at=None).update(**limits.columns()):
+            raise KeyEnded
+        if limits.of_credits and not before.of_credits:
+            ledger.count_for_key(key)
+        _record("key.limits", key, who, before=before.to_json(), after=limits.to_json())
+
+
+def roll(
+    *, key: ApiKey, overlap: timedelta, by: User | None, who: audit.Who | None = None
+) -> tuple[ApiKey, str]:
+    """Make a key with the same name and limits, and end this one after `overlap`: at once where that is zero.
+
+    The new key begins with what the old one has used, so that rolling gives nobody more credits; until the old
+    one ends, each counts for itself. Raises KeyEnded and AlreadyRolled.
+    """
+    now = timezone.now()
+    with transaction.atomic():
+        # The UPDATE first: it holds the row, so that the second of two clicks sees the first one's key.
+        ends = Value(now + overlap, output_field=DateTimeField())
+        if not _active(now).filter(pk=key.pk).update(expires_at=Least(Coalesce("expires_at", ends), ends)):
+            raise KeyEnded
+        if ApiKey.objects.filter(rolled_from=key, revoked_at=None).exists():
+            raise AlreadyRolled
+        old = ApiKey.objects.select_related("team").get(pk=key.pk)
+        new = ApiKey(team=old.team, created_by=by, name=old.name, is_test=old.is_test, rolled_from=old)
+        # The limits as they were: the old key's expiry has just been changed.
+        key_limits.put(new, key_limits.of(key))
+        new.spent_day, new.spent_on_day, new.spent_in_all = old.spent_day, old.spent_on_day, old.spent_in_all
+        plaintext = _save_new(new)
+        _record(
+            "key.roll", new, who, rolled_from=old.public_id, old_ends=f"{old.expires_at:%Y-%m-%dT%H:%M:%SZ}"
+        )
+    return new, plaintext
+
+
+def revoke(*, key: ApiKey, who: audit.Who | None = None) -> None:
     """End the key at once. Revoking again changes nothing."""
-    ApiKey.objects.filter(pk=key.pk, revoked_at=None).update(revoked_at=timezone.now())
+    with transaction.atomic():
+        if ApiKey.objects.filter(pk=key.pk, revoked_at=None).update(revoked_at=timezone.now()):
+            _record("key.revoke", key, who)
 
 
 def for_team(team: Team) -> QuerySet[ApiKey]:
-    return ApiKey.objects.filter(team=team).select_related("created_by")
+    return ApiKey.objects.filter(team=team).select_related("team", "created_by")
+
+
+def as_judged(key: ApiKey) -> QuerySet[ApiKey]:
+    """The key's row, as long as it opens and is limited as `key` was when it was read: empty afterwards.
+
+    A condition for the statement that spends. Between a request's first query and its transaction somebody may
+    have revoked the key or narrowed its limits, and what was judged by the old ones must not go through.
+    """
+    judged = {name: getattr(key, name) for name in key_limits.JUDGED_BEFORE_SPENDING}
+    return (
+        _active(timezone.now())
+        .filter(pk=key.pk, team__disabled_at=None, team__deleted_at=None)
+        .filter(**judged)
+    )
+
+
+def _active(now: datetime) -> QuerySet[ApiKey]:
+    return ApiKey.objects.filter(Q(expires_at=None) | Q(expires_at__gt=now), revoked_at=None)
+
+
+def _save_new(key: ApiKey) -> str:
+    """Give the key its id and secret and store it; the whole key."""
+    prefix = TEST_PREFIX if key.is_test else PREFIX
+    key.public_id = _random(ID_LENGTH)
+    secret = _random(SECRET_LENGTH)
+    plaintext = f"{prefix}{key.public_id}_{secret}{_checksum(prefix, key.public_id, secret)}"
+    key.digest = _digest(plaintext)
+    key.save(force_insert=True)
+    return plaintext
+
+
+def _record(action: str, key: ApiKey, who: audit.Who | None, **details: object) -> None:
+    if who:
+        audit.record(action, team=key.team, who=who, target=str(key), key_id=key.public_id, **details)
 
 
 def _random(length: int) -> str:

@@ -26,6 +26,11 @@ def history(team: Team, *, before: datetime | None = None, limit: int = 20) -> l
     return list(jobs[:limit])
 
 
+def last_of_key(key: ApiKey, *, limit: int) -> list[Job]:
+    """What this key submitted last, newest first."""
+    return list(of_team(key.team).filter(key=key).order_by("-created_at", "-pk")[:limit])
+
+
 def detail(team: Team, job_id: uuid.UUID) -> Job:
     """One job with its people; Job.DoesNotExist when it is not there or another team's."""
     return of_team(team).select_related("person", "key", "connection").get(pk=job_id)

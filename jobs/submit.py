@@ -16,7 +16,7 @@ from accounts import access, ledger
 from accounts.access import Actor
 from accounts.models import ApiKey, Team
 from accounts.models.ledger import PurseKind
-from jobs import connections, idempotency, inputs, lifecycle, trials
+from jobs import connections, idempotency, inputs, key_limits, lifecycle, trials
 from jobs.catalog.base import Lengths
 from jobs.catalog.pricing import MINIMUM_SECONDS, billed_seconds, credits_for
 from jobs.form_state import FormState
@@ -74,9 +74,10 @@ def prepare(
     """Everything that a request is refused for but its credits, with nothing written: for submits and estimates.
 
     `seconds` are lengths that the caller knows, by field; those of files that lie here are known better. Raises
-    Invalid and PermissionDenied.
+    Invalid, PermissionDenied and KeyNotAllowed.
     """
     access.require(actor, "jobs.submit", team)
+    key_limits.check(actor, form_state)
     job = _new_job(team, actor, form_state, tag or Tag())
     own = inputs.own_inputs(team, form_state)
     price = _price(form_state, own, seconds or {})
@@ -112,7 +113,7 @@ def submit(
     """Accept a request: reserve its credits and write the job and its outbox row, all in one transaction.
 
     `provider` names who makes it, "" for the most preferred. `name` is the request's idempotency key: a repeat
-    returns the job that is there. Raises NotEnoughCredits or Invalid, with nothing changed, KeyReused and
+    returns the job that is there. Raises CannotPay or Invalid, with nothing changed, KeyReused and
     PermissionDenied.
     """
     access.require(actor, "jobs.submit", team)

@@ -1,6 +1,6 @@
 """What a key can ask about itself and its team's credits."""
 
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from django.http import HttpRequest, JsonResponse
@@ -9,9 +9,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from ninja import Router
 
-from accounts import access, ledger, usage
+from accounts import access, key_limits, ledger, usage
+from accounts.models import ApiKey
 from accounts.models.ledger import PurseKind
-from jobs.api import describe, strict
+from jobs.api import describe, limits, strict
 from jobs.api.auth import KeyAuth, key_of
 
 MOST_DAYS = 92
@@ -31,9 +32,30 @@ def get_key(request: HttpRequest) -> JsonResponse:
             "team": key.team.name,
             "test": key.is_test,
             "createdAt": key.created_at.isoformat(),
-            "lastUsedAt": key.last_used_at.isoformat() if key.last_used_at else None,
+            "lastUsedAt": _time(key.last_used_at),
+            "expiresAt": _time(key.expires_at),
+            "limits": {
+                "models": key.allowed_models,
+                "resolutions": key.resolutions,
+                "addresses": key.addresses,
+                "requestsAMinute": limits.requests_a_minute(key) or None,
+                "dailyCredits": key.daily_credits,
+                "totalCredits": key.total_credits,
+            },
+            "spent": _spent(key),
         }
     )
+
+
+def _time(moment: datetime | None) -> str | None:
+    return moment.isoformat() if moment else None
+
+
+def _spent(key: ApiKey) -> dict[str, int] | None:
+    """What its limits of credits count, which is counted for keys that have one."""
+    if not key_limits.of(key).of_credits:
+        return None
+    return {"today": key_limits.spent_today(key), "inAll": key.spent_in_all}
 
 
 @router.get(

@@ -5,7 +5,7 @@ from django.db.models.functions import Coalesce
 from django.http import HttpRequest
 from ninja.security import HttpBearer
 
-from accounts import keys
+from accounts import audit, keys
 from accounts.models import ApiKey
 from jobs import connections
 from jobs.api import limits
@@ -31,7 +31,7 @@ class KeyAuth(HttpBearer):
         beside = FOR_A_SUBMIT if request.method == "POST" else {}
         key = limits.admit(request, lambda: keys.authenticate(token, **beside))
         if key:
-            keys.note_use(key)
+            keys.note_use(key, address=audit.address_of(request))
         return key
 
 

@@ -6,6 +6,8 @@ from django.http import HttpRequest, JsonResponse
 from django.utils.translation import gettext_lazy as _
 from ninja import Router
 
+from accounts import keys
+from accounts.models.keys import PREFIX, TEST_PREFIX
 from jobs import catalog, words
 from jobs.api import codes, describe, strict
 from jobs.catalog import FieldSpec, ModelSpec
@@ -27,6 +29,23 @@ def list_errors(request: HttpRequest) -> JsonResponse:
     strict.no_query(request)
     warnings = [{"code": code, "warning": str(sentence)} for code, sentence in words.WARNINGS.items()]
     return JsonResponse({"errors": [code.to_json() for code in codes.everything()], "warnings": warnings})
+
+
+@router.get(
+    "/key-format",
+    operation_id="get_key_format",
+    summary=_("What a key looks like"),
+    openapi_extra=describe.key_format(),
+)
+def get_key_format(request: HttpRequest) -> JsonResponse:
+    strict.no_query(request)
+    return JsonResponse(
+        {
+            "pattern": keys.PATTERN.pattern,
+            "prefixes": [PREFIX, TEST_PREFIX],
+            "checksum": str(keys.CHECKSUM),
+        }
+    )
 
 
 def _model(spec: ModelSpec) -> dict[str, Any]:

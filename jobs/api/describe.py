@@ -19,7 +19,7 @@ Part = dict[str, Any]
 REFUSALS = {
     400: _("The body cannot be read."),
     401: _("There is no key, or it is wrong or revoked."),
-    402: _("Too few API credits."),
+    402: _("Too few API credits, or the team or the key has spent what it may."),
     403: _("The key may not do this."),
     404: _("Not there, or another team's."),
     405: _("This address does not take this method; Allow names those that it takes."),
@@ -221,7 +221,17 @@ def upload() -> Part:
 
 
 def key() -> Part:
-    return {"description": _("Which key this is."), "responses": _responses("Key", *WITH_KEY)}
+    return {
+        "description": _("Which key this is, what it may do, and what of it is used."),
+        "responses": _responses("Key", *WITH_KEY),
+    }
+
+
+def key_format() -> Part:
+    return {
+        "description": _("What a key looks like, so that one that lies where it should not can be found."),
+        "responses": _responses("KeyFormat", 422),
+    }
 
 
 def balance() -> Part:

@@ -1,4 +1,4 @@
-"""How often a key may ask, and how often an address may try keys that are none.
+"""How often a key may ask, from where, and how often an address may try keys that are none.
 
 A count lasts a minute, and is kept in the cache that CACHE_URL names, so that all web processes share it; without one,
 in this process. While the shared cache is down every process counts by itself: customers go on working, and a limit
@@ -23,6 +23,7 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.utils.translation import gettext as _
 
+from accounts import audit, key_limits
 from accounts.models import ApiKey
 from jobs.api.errors import ApiError
 
@@ -67,24 +68,43 @@ class RateLimitMiddleware:
 
 def requests_a_minute(key: ApiKey) -> int:
     """How often this key may ask; 0 for as often as it likes. The one place that decides it."""
-    return settings.API_REQUESTS_PER_MINUTE
+    limits = (settings.API_REQUESTS_PER_MINUTE, key.requests_a_minute)
+    return min((limit for limit in limits if limit), default=0)
 
 
 def admit(request: HttpRequest, authenticate: Callable[[], ApiKey | None]) -> ApiKey | None:
-    """What `authenticate` finds, or ApiError 429 for a key that asks too often or an address that guesses too often.
+    """What `authenticate` finds, or ApiError 429 for a key that asks too often or an address that guesses too often,
+    and 403 for an address that the key may not be used from.
 
     A good key is never held up by what others at its address do. Nothing is lost by looking first: noise is told by
-    its checksum, without a query, and a well-made guess costs one indexed read.
+    its checksum, without a query, and a well-made guess costs one indexed read. A key from an address that it may
+    not be used from counts as a guess, so that whoever stole it cannot use up its requests.
     """
     key = authenticate()
     if key is None:
         _refuse_guessing(request)
         _note_guess(request)
         return None
+    if key.addresses:
+        _refuse_elsewhere(request, key)
     limit = requests_a_minute(key)
     if limit:
         _refuse_over(request, _count(f"key:{key.public_id}", "key", limit))
     return key
+
+
+def _refuse_elsewhere(request: HttpRequest, key: ApiKey) -> None:
+    caller = audit.address_of(request)
+    if key_limits.admits(key.addresses, caller):
+        return
+    _refuse_guessing(request)
+    _note_guess(request)
+    sentence = _(
+        "This key may not be used from %(address)s; its limits name the addresses that it may be used from."
+    )
+    raise ApiError(
+        403, "address_not_allowed", sentence % {"address": caller or _("an address that is not known")}
+    )
 
 
 def _refuse_guessing(request: HttpRequest) -> None:

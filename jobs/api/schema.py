@@ -194,6 +194,53 @@ KEY = record(
         "test": {"type": "boolean", "description": _("Whether its jobs are free and give samples.")},
         "createdAt": TIME,
         "lastUsedAt": {**or_null(TIME), "description": _("Noted once a minute.")},
+        "expiresAt": {**or_null(TIME), "description": _("From then on it opens nothing; null for never.")},
+        "limits": record(
+            {
+                "models": {**WORDS, "description": _("The models that it may use; empty for all.")},
+                "resolutions": {
+                    **WORDS,
+                    "description": _("The resolutions that it may ask for; empty for all."),
+                },
+                "addresses": {
+                    **WORDS,
+                    "description": _("Addresses and networks that it may be used from; empty for any."),
+                },
+                "requestsAMinute": {
+                    **or_null(WHOLE),
+                    "description": _("Its own or the site's, whichever is less; null for none."),
+                },
+                "dailyCredits": {
+                    **or_null(WHOLE),
+                    "description": _("In a day, in UTC; null for any number."),
+                },
+                "totalCredits": {**or_null(WHOLE), "description": _("In all; null for any number.")},
+            }
+        ),
+        "spent": {
+            **or_null(
+                record(
+                    {
+                        "today": {**WHOLE, "description": _("Set aside or spent today, in UTC.")},
+                        "inAll": {**WHOLE, "description": _("Set aside or spent ever.")},
+                    }
+                )
+            ),
+            "description": _("What counts towards its limits of credits; null for a key without one."),
+        },
+    }
+)
+KEY_FORMAT = record(
+    {
+        "pattern": {
+            "type": "string",
+            "description": _("A regular expression that every key matches, for secret scanners."),
+        },
+        "prefixes": WORDS,
+        "checksum": {
+            "type": "string",
+            "description": _("How to tell a key from what only looks like one, in a sentence."),
+        },
     }
 )
 BALANCE = record(
@@ -352,6 +399,7 @@ COMPONENTS = {
     "Estimate": ESTIMATE,
     "Upload": UPLOAD,
     "Key": KEY,
+    "KeyFormat": KEY_FORMAT,
     "Balance": BALANCE,
     "Usage": USAGE,
     "Error": ERROR,

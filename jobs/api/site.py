@@ -12,10 +12,11 @@ from ninja import NinjaAPI
 from ninja.errors import AuthenticationError
 from ninja.responses import Response
 
-from accounts.ledger import NotEnoughCredits
+from accounts.ledger import CannotPay
 from jobs.api import account, catalog, describe, jobs, operations, uploads, webhooks
 from jobs.api.errors import ApiError, answer, answer_status
 from jobs.idempotency import InFlight, KeyReused
+from jobs.key_limits import KeyChanged, KeyNotAllowed
 from jobs.problems import FieldProblem, Invalid
 
 log = logging.getLogger(__name__)
@@ -55,9 +56,19 @@ def _invalid(request: HttpRequest, error: Invalid) -> HttpResponse:
     return answer(422, "invalid", str(error), fields=error.fields)
 
 
-@api.exception_handler(NotEnoughCredits)
-def _too_few(request: HttpRequest, error: NotEnoughCredits) -> HttpResponse:
+@api.exception_handler(CannotPay)
+def _cannot_pay(request: HttpRequest, error: CannotPay) -> HttpResponse:
     return answer(402, error.code, error.sentence)
+
+
+@api.exception_handler(KeyNotAllowed)
+def _not_for_this_key(request: HttpRequest, error: KeyNotAllowed) -> HttpResponse:
+    return answer(403, error.code, error.sentence)
+
+
+@api.exception_handler(KeyChanged)
+def _key_changed(request: HttpRequest, error: KeyChanged) -> HttpResponse:
+    return answer(409, error.code, error.sentence, headers={"Retry-After": "1"})
 
 
 @api.exception_handler(KeyReused)

@@ -1,12 +1,22 @@
 """API keys: their shape, and when they open."""
 
+import json
+import re
+from datetime import timedelta
+from pathlib import Path
+
 import pytest
 from django.core.management import call_command
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from accounts import access, keys
 from accounts.models import ApiKey
 
 pytestmark = pytest.mark.django_db
+
+DOCS = Path(__file__).resolve().parents[2] / "docs" / "api.md"
 
 
 def test_a_key_has_the_published_shape_and_opens_its_team(owner):
@@ -18,6 +28,31 @@ def test_a_key_has_the_published_shape_and_opens_its_team(owner):
     assert keys.authenticate(plaintext).team == owner.team
 
 
+def test_the_published_expression_is_the_one_that_is_used(client):
+    printed = re.search(r"```regex\n(.*)\n```", DOCS.read_text())
+    assert printed[1] == keys.PATTERN.pattern
+    published = client.get("/api/v1/key-format").json()
+    assert published["pattern"] == keys.PATTERN.pattern
+    assert published["checksum"] in " ".join(DOCS.read_text().split())
+
+
+@pytest.mark.parametrize("is_test", [False, True])
+def test_a_scanner_finds_a_key_in_the_middle_of_a_file(owner, is_test):
+    _key, plaintext = keys.issue(team=owner.team, created_by=None, is_test=is_test)
+    found = re.search(keys.PATTERN.pattern, f'KEY = "{plaintext}"; export KEY')
+    assert found[0] == plaintext
+    assert keys.has_checksum(found[0])
+
+
+def test_the_documented_example_has_its_checksum():
+    example = re.search(r"sk_[0-9A-Za-z]{12}_[0-9A-Za-z]{38}", DOCS.read_text())
+    assert keys.has_checksum(example[0])
+
+
+def test_a_secret_has_at_least_128_random_bits():
+    assert len(keys.ALPHABET) ** keys.SECRET_LENGTH > 2**128
+
+
 def test_only_a_digest_is_stored(owner):
     _key, plaintext = keys.issue(team=owner.team, created_by=owner.user)
     secret = plaintext.split("_")[2]
@@ -25,11 +60,43 @@ def test_only_a_digest_is_stored(owner):
     assert not [value for value in stored if secret in value]
 
 
+def test_a_key_is_found_by_one_indexed_read(owner):
+    with CaptureQueriesContext(connection) as queries:
+        assert keys.authenticate(owner.secret) == owner.key
+    assert len(queries) == 1
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            cursor.execute("SET LOCAL enable_seqscan = off")  # it would read so small a table whole
+            cursor.execute(f"EXPLAIN (FORMAT JSON) {queries[0]['sql']}")
+            plan = json.dumps(cursor.fetchone()[0])
+        else:
+            cursor.execute(f"EXPLAIN QUERY PLAN {queries[0]['sql']}")
+            plan = str(cursor.fetchall())
+    assert "public_id" in plan
+    assert "SCAN" not in plan
+    assert "Seq Scan" not in plan
+
+
 def test_a_revoked_key_is_refused_at_once(owner):
     keys.revoke(key=owner.key)
     assert keys.authenticate(owner.secret) is None
     owner.key.refresh_from_db()
     assert not access.may(owner.key, "jobs.read", owner.team)
+
+
+def test_an_expired_key_is_refused(owner):
+    ApiKey.objects.filter(pk=owner.key.pk).update(expires_at=timezone.now())
+    assert keys.authenticate(owner.secret) is None
+
+
+@pytest.mark.parametrize("column", ["disabled_at", "deleted_at"])
+def test_keys_of_a_team_that_is_closed_are_refused_in_the_same_one_read(
+    owner, column, django_assert_num_queries
+):
+    setattr(owner.team, column, timezone.now())
+    owner.team.save()
+    with django_assert_num_queries(1):
+        assert keys.authenticate(owner.secret) is None
 
 
 def test_any_single_mistyped_character_is_refused_without_a_query(owner, django_assert_num_queries):
@@ -56,6 +123,21 @@ def test_a_changed_prefix_opens_nothing(owner, django_assert_num_queries):
     with django_assert_num_queries(0):
         assert keys.authenticate(plaintext.replace("sk_test_", "sk_")) is None
         assert keys.authenticate(owner.secret.replace("sk_", "sk_test_")) is None
+
+
+def test_use_is_noted_with_its_address_once_a_minute(owner, django_assert_num_queries):
+    keys.note_use(owner.key, address="203.0.113.7")
+    owner.key.refresh_from_db()
+    assert owner.key.last_used_from == "203.0.113.7"
+    with django_assert_num_queries(0):
+        keys.note_use(owner.key, address="203.0.113.8")
+    keys.note_use(ApiKey(pk=owner.key.pk), address="203.0.113.8")  # as read before the first use was noted
+    owner.key.refresh_from_db()
+    assert owner.key.last_used_from == "203.0.113.7"
+    ApiKey.objects.update(last_used_at=timezone.now() - timedelta(seconds=61))
+    keys.note_use(ApiKey.objects.get(pk=owner.key.pk), address="2001:db8::7")
+    owner.key.refresh_from_db()
+    assert owner.key.last_used_from == "2001:db8::7"
 
 
 def test_command_issues_either_kind(owner, capsys):

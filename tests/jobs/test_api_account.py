@@ -26,6 +26,16 @@ def test_a_key_is_told_which_it_is_and_nothing_secret(client, owner):
         "test": False,
         "createdAt": owner.key.created_at.isoformat(),
         "lastUsedAt": answer.json()["lastUsedAt"],
+        "expiresAt": None,
+        "limits": {
+            "models": [],
+            "resolutions": [],
+            "addresses": [],
+            "requestsAMinute": 1200,
+            "dailyCredits": None,
+            "totalCredits": None,
+        },
+        "spent": None,
     }
     assert owner.secret.split("_")[2] not in answer.content.decode()
 

@@ -34,7 +34,7 @@ OF_ALLAUTH_AND_PUBLIC = {
     "socialaccount_login_error",
     "socialaccount_signup",
 }
-PUBLIC_OPERATIONS = {"openapi", "list_models", "list_errors"}
+PUBLIC_OPERATIONS = {"openapi", "list_models", "list_errors", "get_key_format"}
 
 
 @dataclass(frozen=True)
