@@ -13,6 +13,7 @@ def team(request: HttpRequest) -> dict[str, Any]:
     context: dict[str, Any] = {"local_mode": settings.LOCAL, "site_url": settings.SITE_URL}
     if getattr(request, "user", None) is not None and request.user.is_authenticated:
         context["team"] = request.team
+        context["memberships"] = request.memberships  # read together with the team
         context["balances"] = SimpleLazyObject(
             lambda: ledger.balances(request.team) if request.team else None
         )

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from accounts.views import keys, mail, purses
+from accounts.views import invitations, keys, mail, members, purses, teams
 
 urlpatterns = [
     path("keys", keys.key_list_page, name="keys"),
@@ -11,4 +11,17 @@ urlpatterns = [
     path("keys/<int:pk>/revoke", keys.key_revoke, name="key_revoke"),
     path("credits", purses.credit_list, name="credits"),
     path("outbox", mail.mail_outbox, name="outbox"),
+    path("team", teams.team_page, name="team"),
+    path("team/rename", teams.team_rename, name="team_rename"),
+    path("team/leave", members.member_leave, name="member_leave"),
+    path("team/people/<int:pk>/role", members.member_role, name="member_role"),
+    path("team/people/<int:pk>/remove", members.member_remove, name="member_remove"),
+    path("team/people/<int:pk>/owner", members.team_transfer, name="team_transfer"),
+    path("team/invitations", invitations.invitation_new, name="invitation_new"),
+    path("team/invitations/<int:pk>/renew", invitations.invitation_renew, name="invitation_renew"),
+    path("team/invitations/<int:pk>/revoke", invitations.invitation_revoke, name="invitation_revoke"),
+    path("teams", teams.team_list, name="teams"),
+    path("teams/switch", teams.team_switch, name="team_switch"),
+    path("join", invitations.join, name="join"),
+    path("join/<str:token>", invitations.join_link, name="join_link"),
 ]

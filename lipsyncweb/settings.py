@@ -175,6 +175,11 @@ USERSESSIONS_TRACK_ACTIVITY = False
 # What a person's first team is given, once per person.
 STARTING_API_CREDITS = env.int("STARTING_API_CREDITS", default=1000)
 STARTING_USER_CREDITS = env.int("STARTING_USER_CREDITS", default=1000)
+# Bounds against floods of teams and of mail to strangers.
+TEAMS_PER_PERSON = env.int("TEAMS_PER_PERSON", default=20)
+INVITATION_DAYS = env.int("INVITATION_DAYS", default=7)
+INVITATIONS_OPEN_PER_TEAM = env.int("INVITATIONS_OPEN_PER_TEAM", default=100)
+INVITATIONS_PER_HOUR = env.int("INVITATIONS_PER_HOUR", default=50)
 
 # --- mail ---------------------------------------------------------------------------------------
 EMAIL_FILE_PATH = DATA_DIR / "outbox"

@@ -3,6 +3,7 @@
 from django.conf import settings
 from django.core.validators import MinValueValidator
 from django.db import models
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 
@@ -40,7 +41,7 @@ class Team(models.Model):
         verbose_name_plural = _("teams")
 
     def __str__(self) -> str:
-        return self.name
+        return self.name or f"deleted team {self.pk}"
 
     @property
     def is_open(self) -> bool:
@@ -67,7 +68,8 @@ class Invitation(models.Model):
     """A seat in a team that waits for somebody, by mail or by link. Kept after it was used, revoked or ran out."""
 
     team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="invitations")
-    email = models.EmailField(_("e-mail address"), blank=True)  # empty: whoever has the link
+    # Empty: whoever has the link; and forgotten once the invitation was used or revoked.
+    email = models.EmailField(_("e-mail address"), blank=True)
     role = models.CharField(_("role"), max_length=10, choices=Role.choices, default=Role.MEMBER)
     # Of the token in the link; the token itself is shown or mailed once and never stored.
     digest = models.CharField(max_length=64, unique=True, editable=False)
@@ -92,3 +94,13 @@ class Invitation(models.Model):
 
     def __str__(self) -> str:
         return f"{self.email or 'whoever has the link'} to {self.team} ({self.role})"
+
+    @property
+    def is_open(self) -> bool:
+        return self.accepted_at is None and self.revoked_at is None and self.expires_at > timezone.now()
+
+    @property
+    def masked_email(self) -> str:
+        """Enough of the address for its owner to know it, such as a…@example.com."""
+        name, at, host = self.email.partition("@")
+        return f"{name[:1]}…{at}{host}" if at else ""

@@ -14,7 +14,7 @@ from django.db import transaction
 from django.test import Client
 from django.urls import reverse
 
-from accounts import access
+from accounts import access, audit, invitations
 from accounts.models import Role
 from jobs.models import Connection, Upload
 from tests.conftest import Character, character
@@ -67,6 +67,8 @@ def world(owner, stranger) -> World:
     connection = Connection.objects.create(
         team=owner.team, name=f"{MARK} server", base_url="https://example.com", key_sealed="", concurrency=1
     )
+    seat = character("seat@example.com", team=owner.team, role=Role.MEMBER).membership
+    invitation, _token = invitations.invite(actor=owner.membership, role=Role.MEMBER, who=audit.Who())
     return World(
         people={"owner": owner, **others},
         stranger=stranger,
@@ -82,6 +84,9 @@ def world(owner, stranger) -> World:
             "connection": connection.pk,
             "delivery": delivery.pk,
             "upload": _upload(owner).pk,
+            "member": seat.pk,
+            "team_transfer": seat.pk,
+            "invitation": invitation.pk,
         },
     )
 
