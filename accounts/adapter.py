@@ -1,13 +1,76 @@
 """What allauth asks of this site."""
 
-from allauth.account.adapter import DefaultAccountAdapter
-from allauth.mfa.adapter import DefaultMFAAdapter
+import logging
+from smtplib import SMTPException
+from typing import Any
 
+from allauth.account.adapter import DefaultAccountAdapter
+from allauth.account.models import EmailAddress, EmailConfirmation
+from allauth.core import context
+from allauth.mfa.adapter import DefaultMFAAdapter
+from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
+from allauth.socialaccount.models import SocialLogin
+from django.conf import settings
+from django.contrib import messages
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from accounts.models import User
 from lipsyncweb.secretbox import seal, unseal
+
+log = logging.getLogger(__name__)
 
 
 class AccountAdapter(DefaultAccountAdapter):
-    """The stock adapter; the room for the site's own mail and sign-up rules."""
+    """Who may sign up, and mail whose links lead to SITE_URL whatever host the request named."""
+
+    def is_open_for_signup(self, request: HttpRequest) -> bool:
+        if settings.ACCOUNT_SIGNUP == "invited":
+            # The token of an invitation that was followed and is still open (accounts.views.invitations).
+            return bool(request.session.get("invitation"))
+        return settings.ACCOUNT_SIGNUP == "open"
+
+    def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
+        """Send, or say that mail does not work: the same words whether or not the address has an account."""
+        told = {"site_url": settings.SITE_URL, "signup_is_open": settings.ACCOUNT_SIGNUP == "open", **context}
+        try:
+            super().send_mail(template_prefix, email, told)
+        except (OSError, SMTPException):
+            log.exception("Mail of the kind %s could not be sent.", template_prefix)
+            words = _("The site could not send its mail just now. Try again in a few minutes.")
+            messages.error(_request(), words)
+
+    def get_reset_password_from_key_url(self, key: str) -> str:
+        path = reverse("account_reset_password_from_key", kwargs={"uidb36": "UID", "key": "KEY"})
+        return settings.SITE_URL + path.replace("UID-KEY", key)
+
+    def get_email_confirmation_url(self, request: HttpRequest, emailconfirmation: EmailConfirmation) -> str:
+        return settings.SITE_URL + reverse("account_confirm_email", args=[emailconfirmation.key])
+
+    def confirm_email(self, request: HttpRequest, email_address: EmailAddress) -> bool:
+        """Confirm, unless another account was made with the address since the mail was sent."""
+        others = User.objects.filter(email__iexact=email_address.email).exclude(pk=email_address.user_id)
+        if not others.exists():
+            return super().confirm_email(request, email_address)
+        self.add_message(
+            request,
+            messages.ERROR,
+            "account/messages/email_confirmation_failed.txt",
+            {"email": email_address.email},
+        )
+        return False
+
+
+class SocialAccountAdapter(DefaultSocialAccountAdapter):
+    """Takes the name that another site gives for a person."""
+
+    def populate_user(self, request: HttpRequest, sociallogin: SocialLogin, data: dict[str, Any]) -> User:
+        user: User = super().populate_user(request, sociallogin, data)
+        parts = [data.get("first_name"), data.get("last_name")]
+        name = data.get("name") or " ".join(part for part in parts if part)
+        user.name = name[: User._meta.get_field("name").max_length]
+        return user
 
 
 class MFAAdapter(DefaultMFAAdapter):
@@ -18,3 +81,10 @@ class MFAAdapter(DefaultMFAAdapter):
 
     def decrypt(self, encrypted_text: str) -> str:
         return unseal(encrypted_text)
+
+    def _get_site_name(self) -> str:
+        return settings.MFA_TOTP_ISSUER
+
+
+def _request() -> HttpRequest:
+    return context.request

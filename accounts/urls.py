@@ -1,8 +1,11 @@
 from django.urls import path
 
-from accounts.views import invitations, keys, mail, members, purses, teams
+from accounts.views import account, invitations, keys, mail, members, purses, teams
 
 urlpatterns = [
+    path("accounts/profile", account.profile, name="account_profile"),
+    path("accounts/sessions/<int:pk>/end", account.session_end, name="session_end"),
+    path("i18n/setlang/", account.set_language, name="set_language"),
     path("keys", keys.key_list_page, name="keys"),
     path("keys/<int:pk>", keys.key_page, name="key"),
     path("keys/<int:pk>/rename", keys.key_rename, name="key_rename"),

@@ -1,5 +1,7 @@
 """Misconfiguration as numbered system checks with a hint. An Error stops `manage.py` and `lipsyncweb.run`."""
 
+import importlib.util
+import re
 from typing import Any
 
 from django.conf import settings
@@ -69,6 +71,15 @@ def _rules() -> list[tuple[bool, CheckMessage]]:
                 id="lipsyncweb.W001",
             ),
         ),
+        (
+            settings.ACCOUNT_EMAIL_VERIFICATION != "mandatory",
+            Warning(
+                "ACCOUNT_EMAIL_VERIFICATION is not mandatory: anybody can sign up with addresses of others, "
+                "and the sign-up page tells which addresses have accounts.",
+                hint="Unset ACCOUNT_EMAIL_VERIFICATION, or set it to mandatory.",
+                id="lipsyncweb.W002",
+            ),
+        ),
     ]
 
 
@@ -83,3 +94,69 @@ def lease_is_renewed_in_time(app_configs: Any, **kwargs: Any) -> list[CheckMessa
             )
         ]
     return []
+
+
+STRIPE_KEY = re.compile(r"(sk|rk)_(live|test)_\w+")
+
+
+@register
+def payments_are_whole(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """Stripe is set up as a whole or not at all, and no real money moves by mistake."""
+    key, secrets = settings.STRIPE_SECRET_KEY, settings.STRIPE_WEBHOOK_SECRETS
+    if not key and not secrets:
+        return []
+    return [message for is_wrong, message in _payment_rules(key, secrets) if is_wrong]
+
+
+def _payment_rules(key: str, secrets: list[str]) -> list[tuple[bool, CheckMessage]]:
+    return [
+        (
+            not (key and secrets),
+            Error(
+                "Only one of STRIPE_SECRET_KEY and STRIPE_WEBHOOK_SECRET is set: "
+                "nothing could be bought, or nobody would hear that it was paid.",
+                hint="Set both, or neither. docs/credits.md says where Stripe shows them.",
+                id="lipsyncweb.E020",
+            ),
+        ),
+        (
+            bool(key) and not STRIPE_KEY.fullmatch(key),
+            Error(
+                "STRIPE_SECRET_KEY is not a secret or restricted key of Stripe's.",
+                hint="It begins with sk_live_, sk_test_, rk_live_ or rk_test_; pk_ is the publishable one.",
+                id="lipsyncweb.E021",
+            ),
+        ),
+        (
+            any(not secret.startswith("whsec_") for secret in secrets),
+            Error(
+                "STRIPE_WEBHOOK_SECRET is not the signing secret of a webhook.",
+                hint="It begins with whsec_ and stands on the page of the endpoint in Stripe's dashboard.",
+                id="lipsyncweb.E022",
+            ),
+        ),
+        (
+            settings.LOCAL and "_live_" in key,
+            Error(
+                "STRIPE_SECRET_KEY is a live key, and this is local mode, which Stripe cannot reach.",
+                hint="Use a test key here; live keys need LIPSYNCWEB_MODE=production.",
+                id="lipsyncweb.E023",
+            ),
+        ),
+        (
+            importlib.util.find_spec("stripe") is None,
+            Error(
+                "Stripe's keys are set, and its library is not installed.",
+                hint="Install the extra payments, as requirements.lock does, or unset the keys.",
+                id="lipsyncweb.E024",
+            ),
+        ),
+        (
+            not settings.LOCAL and "_test_" in key,
+            Warning(
+                "STRIPE_SECRET_KEY is a test key: whoever knows Stripe's test cards gets credits for nothing.",
+                hint="Use a live key once the site is open to others.",
+                id="lipsyncweb.W020",
+            ),
+        ),
+    ]

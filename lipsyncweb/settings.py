@@ -58,6 +58,8 @@ INSTALLED_APPS = [
     "allauth.account",
     "allauth.mfa",
     "allauth.socialaccount",
+    "allauth.socialaccount.providers.github",
+    "allauth.socialaccount.providers.google",
     "allauth.usersessions",
     "csp",
     "ninja",  # so that the API's documentation page takes its scripts from here and not from a CDN
@@ -154,6 +156,12 @@ LOGIN_REDIRECT_URL = "history"
 LOGOUT_REDIRECT_URL = "home"
 ACCOUNT_ADAPTER = "accounts.adapter.AccountAdapter"
 MFA_ADAPTER = "accounts.adapter.MFAAdapter"
+SOCIALACCOUNT_ADAPTER = "accounts.adapter.SocialAccountAdapter"
+ACCOUNT_FORMS = {"signup": "accounts.forms.entrance.SignupForm"}
+# Who may make an account: anybody, whoever was invited to a team, or nobody.
+ACCOUNT_SIGNUP = env.str("ACCOUNT_SIGNUP", default="open")
+if ACCOUNT_SIGNUP not in ("open", "invited", "closed"):
+    raise ImproperlyConfigured(f"ACCOUNT_SIGNUP must be open, invited or closed, not {ACCOUNT_SIGNUP}.")
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]
@@ -161,7 +169,20 @@ ACCOUNT_UNIQUE_EMAIL = True
 ACCOUNT_EMAIL_VERIFICATION = env.str(
     "ACCOUNT_EMAIL_VERIFICATION", default="optional" if LOCAL else "mandatory"
 )
+if ACCOUNT_EMAIL_VERIFICATION not in ("mandatory", "optional"):
+    raise ImproperlyConfigured(
+        f"ACCOUNT_EMAIL_VERIFICATION must be mandatory or optional, not {ACCOUNT_EMAIL_VERIFICATION}."
+    )
+# A code, where nobody gets in without: the browser that signs up stays signed in, and may use a passkey.
+ACCOUNT_EMAIL_VERIFICATION_BY_CODE_ENABLED = ACCOUNT_EMAIL_VERIFICATION == "mandatory"
+# Complete only with mandatory verification: letting somebody in at once tells that the address was free.
 ACCOUNT_PREVENT_ENUMERATION = True
+ACCOUNT_CHANGE_EMAIL = True  # one address, replaced when the new one is confirmed
+ACCOUNT_LOGIN_BY_CODE_ENABLED = True
+ACCOUNT_LOGIN_BY_CODE_TIMEOUT = 10 * 60
+ACCOUNT_LOGIN_BY_CODE_MAX_ATTEMPTS = 3
+ACCOUNT_REAUTHENTICATION_REQUIRED = True  # before e-mail, second factors and connected accounts change
+ACCOUNT_EMAIL_NOTIFICATIONS = True
 ACCOUNT_LOGOUT_ON_PASSWORD_CHANGE = True
 ACCOUNT_SESSION_REMEMBER = True
 ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
@@ -169,8 +190,37 @@ ACCOUNT_DEFAULT_HTTP_PROTOCOL = urlsplit(SITE_URL).scheme
 # Without a trusted proxy the peer's address is the client's; X-Forwarded-For is anyone's to write.
 ALLAUTH_TRUSTED_PROXY_COUNT = env.int("TRUSTED_PROXY_COUNT", default=0)
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes", "webauthn"]
+MFA_TOTP_ISSUER = f"lipsyncweb {SITE_HOST}"
+MFA_TOTP_TOLERANCE = 1  # steps of 30 s that a phone's clock may be off
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_FORMS = {
+    "add_webauthn": "accounts.forms.passkeys.AddPasskeyForm",
+    "edit_webauthn": "accounts.forms.passkeys.EditPasskeyForm",
+    "signup_webauthn": "accounts.forms.passkeys.SignupPasskeyForm",
+}
+MFA_PASSKEY_SIGNUP_ENABLED = ACCOUNT_EMAIL_VERIFICATION_BY_CODE_ENABLED
 MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = LOCAL
 USERSESSIONS_TRACK_ACTIVITY = False
+
+# Login by other sites; each is offered when it is given both its values.
+GOOGLE_CLIENT_ID = env.str("GOOGLE_CLIENT_ID", default="")
+GOOGLE_CLIENT_SECRET = env.str("GOOGLE_CLIENT_SECRET", default="")
+GITHUB_CLIENT_ID = env.str("GITHUB_CLIENT_ID", default="")
+GITHUB_CLIENT_SECRET = env.str("GITHUB_CLIENT_SECRET", default="")
+if bool(GOOGLE_CLIENT_ID) != bool(GOOGLE_CLIENT_SECRET) or bool(GITHUB_CLIENT_ID) != bool(GITHUB_CLIENT_SECRET):
+    raise ImproperlyConfigured("Login by Google or GitHub needs both a client id and its secret; one is not set.")
+SOCIALACCOUNT_PROVIDERS = {
+    "google": {
+        "APPS": [{"client_id": GOOGLE_CLIENT_ID, "secret": GOOGLE_CLIENT_SECRET}] if GOOGLE_CLIENT_ID else [],
+        "SCOPE": ["profile", "email"],
+        "OAUTH_PKCE_ENABLED": True,
+    },
+    "github": {
+        "APPS": [{"client_id": GITHUB_CLIENT_ID, "secret": GITHUB_CLIENT_SECRET}] if GITHUB_CLIENT_ID else [],
+        "SCOPE": ["user:email"],
+        "OAUTH_PKCE_ENABLED": True,
+    },
+}
 
 # What a person's first team is given, once per person.
 STARTING_API_CREDITS = env.int("STARTING_API_CREDITS", default=1000)
@@ -187,6 +237,7 @@ vars().update(env.email_url("EMAIL_URL", default="filemail://" if LOCAL else "sm
 EMAIL_FILE_PATH = DATA_DIR / "outbox"  # the line above sets an empty one for filemail://
 EMAIL_TIMEOUT = 10  # seconds: a mail server that hangs must not hold the web's threads
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default=f"lipsyncweb <noreply@{SITE_HOST}>")
+OPERATOR_EMAILS = env.list("OPERATOR_EMAILS", default=[])  # empty: everybody who is an operator here
 
 # --- language and time --------------------------------------------------------------------------
 LANGUAGE_CODE = "en"
@@ -232,7 +283,6 @@ UPLOAD_MAX_FILES_PER_TEAM = env.int("UPLOAD_MAX_FILES_PER_TEAM", default=5000)
 # Whether this machine's own engine makes videos, and how it ranks among connections (smallest first).
 EMBEDDED_ENGINE = env.bool("EMBEDDED_ENGINE", default=True)
 EMBEDDED_PREFERENCE = env.int("EMBEDDED_PREFERENCE", default=100)
-OPERATOR_EMAILS = env.list("OPERATOR_EMAILS", default=[])  # empty: everybody who is an operator here
 PROVIDER_TIMEOUT_SECONDS = env.int("PROVIDER_TIMEOUT_SECONDS", default=30)
 # What is waited after a server's first failure; doubled with each, up to ten minutes.
 PROVIDER_RETRY_SECONDS = env.float("PROVIDER_RETRY_SECONDS", default=5.0)
@@ -266,6 +316,13 @@ if BILL_EXTENDED_VIDEO_BY not in ("output", "source"):
     raise ImproperlyConfigured(
         f"BILL_EXTENDED_VIDEO_BY must be output or source, not {BILL_EXTENDED_VIDEO_BY}."
     )
+
+# --- payments -----------------------------------------------------------------------------------
+# Without both, packs are shown but not sold. A second webhook secret is believed while the first is replaced.
+STRIPE_SECRET_KEY = env.str("STRIPE_SECRET_KEY", default="")
+STRIPE_WEBHOOK_SECRETS = env.list("STRIPE_WEBHOOK_SECRET", default=[])
+STRIPE_API_BASE = "https://api.stripe.com"
+STRIPE_CHECKOUT = "https://checkout.stripe.com"  # where buyers are sent
 
 # --- security -----------------------------------------------------------------------------------
 SECURE = urlsplit(SITE_URL).scheme == "https"

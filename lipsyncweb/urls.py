@@ -36,6 +36,5 @@ urlpatterns = [
     path("inputs/<str:token>", input_file, name="input"),
     path("webhooks/provider/<str:token>", provider_webhook, name="provider_webhook"),
     path("samples/<str:name>", sample, name="sample"),
-    path("i18n/", include("django.conf.urls.i18n")),
     path("operator/", admin.site.urls),
 ]

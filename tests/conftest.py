@@ -81,8 +81,9 @@ def _english():
 
 @pytest.fixture(autouse=True)
 def _fresh_limits():
-    """What one test asked, and the wrong keys that it tried, are not held against the next."""
-    caches["local"].clear()
+    """What one test asked, and the wrong keys and passwords that it tried, are not held against the next."""
+    for name in ("default", "local"):
+        caches[name].clear()
 
 
 @pytest.fixture

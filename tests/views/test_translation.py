@@ -25,14 +25,13 @@ def catalogue():
 
 def sources() -> list[Path]:
     code = [path for folder in ("accounts", "jobs", "lipsyncweb") for path in (ROOT / folder).rglob("*.py")]
-    return sorted(path for path in code if "migrations" not in path.parts) + sorted(
-        (ROOT / "templates").rglob("*.html")
-    )
+    texts = [path for path in (ROOT / "templates").rglob("*.*") if path.suffix in (".html", ".txt")]
+    return sorted(path for path in code if "migrations" not in path.parts) + sorted(texts)
 
 
 def asked_for(path: Path) -> set[str]:
     """Singular forms of all messages that a file asks for."""
-    if path.suffix == ".html":
+    if path.suffix in (".html", ".txt"):
         # Django turns a template into something like code: calls with literals between rows of X.
         calls = TEMPLATE_CALL.findall(templatize(path.read_text(), origin=str(path)))
         return {ast.literal_eval(literal) for literal in calls}
