@@ -50,6 +50,12 @@ def guard(actor: Actor) -> Exists | None:
     return Exists(keys.as_judged(actor)) if isinstance(actor, ApiKey) else None
 
 
+def require_unchanged(actor: Actor) -> None:
+    """The same for a test key, whose jobs reserve nothing: raise KeyChanged."""
+    if isinstance(actor, ApiKey) and not keys.as_judged(actor).exists():
+        raise KeyChanged
+
+
 def models() -> Sequence[tuple[str, Text]]:
     return [(spec.slug, spec.title) for spec in catalog.MODELS.values()]
 

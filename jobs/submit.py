@@ -113,8 +113,8 @@ def submit(
     """Accept a request: reserve its credits and write the job and its outbox row, all in one transaction.
 
     `provider` names who makes it, "" for the most preferred. `name` is the request's idempotency key: a repeat
-    returns the job that is there. Raises CannotPay or Invalid, with nothing changed, KeyReused and
-    PermissionDenied.
+    returns the job that is there. Raises CannotPay or Invalid, with nothing changed, KeyReused,
+    PermissionDenied, KeyNotAllowed and KeyChanged.
     """
     access.require(actor, "jobs.submit", team)
     if name and isinstance(actor, ApiKey) and actor.is_test:
@@ -131,8 +131,10 @@ def submit(
     with transaction.atomic():
         if name and (earlier := idempotency.claim(name, team=team, job=job)):
             return earlier
-        if not job.is_test:
-            _reserve(job, prepared.price)
+        if job.is_test:
+            key_limits.require_unchanged(actor)
+        else:
+            _reserve(job, prepared.price, actor)
         lifecycle.begin(job)
     return job
 
@@ -156,14 +158,18 @@ def _make_live(job: Job, form_state: FormState, price: Quote, own: Mapping[str, 
     job.billed_seconds = price.seconds if price.exact else None
 
 
-def _reserve(job: Job, price: Quote) -> None:
-    ledger.reserve_new(
-        team=job.team,
-        kind=job.purse,
-        amount=price.credits,
-        reference=f"job:{job.pk}:{'exact' if price.exact else 'minimum'}",
-        source=ledger.Source(job_id=job.pk, key=job.key, person=job.person, model=job.model),
-    )
+def _reserve(job: Job, price: Quote, actor: Actor) -> None:
+    try:
+        ledger.reserve_new(
+            team=job.team,
+            kind=job.purse,
+            amount=price.credits,
+            reference=f"job:{job.pk}:{'exact' if price.exact else 'minimum'}",
+            source=ledger.Source(job_id=job.pk, key=job.key, person=job.person, model=job.model),
+            only_if=key_limits.guard(actor),
+        )
+    except ledger.Overtaken:
+        raise key_limits.KeyChanged from None
 
 
 def _new_job(team: Team, actor: Actor, form_state: FormState, tag: Tag) -> Job:

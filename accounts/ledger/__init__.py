@@ -48,7 +48,7 @@ from accounts.ledger.operations import (
     reserve_new,
 )
 from accounts.ledger.purses import Balances, balances, entries, new_reference, open_purses
-from accounts.ledger.writing import MOST, Source
+from accounts.ledger.writing import MOST, Overtaken, Source
 
 __all__ = [
     "MOST",
@@ -58,6 +58,7 @@ __all__ = [
     "Expiring",
     "KeyLimitReached",
     "NotEnoughCredits",
+    "Overtaken",
     "Refunded",
     "Source",
     "SpendingCapReached",

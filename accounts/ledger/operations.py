@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import transaction
+from django.db.models import Exists
 from django.utils import timezone
 
 from accounts.ledger.writing import (
@@ -95,9 +96,20 @@ def adjust(
     return write(purses_of(team, kind), line)
 
 
-def reserve_new(*, team: Team, kind: str, amount: int, reference: str, source: Source) -> None:
-    """As reserve(), under a reference that nothing was written for: in the caller's transaction, with no savepoint."""
-    change(purses_of(team, kind), _reservation(amount, reference, source))
+def reserve_new(
+    *,
+    team: Team,
+    kind: str,
+    amount: int,
+    reference: str,
+    source: Source,
+    only_if: Exists | None = None,
+) -> None:
+    """As reserve(), under a reference that nothing was written for: in the caller's transaction, with no savepoint.
+
+    `only_if` is a further condition for the statement that reserves; raises Overtaken where it does not hold.
+    """
+    change(purses_of(team, kind), _reservation(amount, reference, source), only_if=only_if)
 
 
 def reserve(*, team: Team, kind: str, amount: int, reference: str, source: Source) -> bool:

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import IntegrityError, models, transaction
-from django.db.models import Case, F, Q, Value, When
+from django.db.models import Case, Exists, F, Q, Value, When
 from django.utils import timezone
 
 from accounts.ledger import counting
@@ -77,17 +77,23 @@ def write(purses: models.QuerySet[Purse], line: Entry) -> bool:
     return True
 
 
-def change(purses: models.QuerySet[Purse], line: Entry) -> None:
-    """Change the balance and write its line, in the caller's transaction: whatever this raises must end it."""
+def change(purses: models.QuerySet[Purse], line: Entry, *, only_if: Exists | None = None) -> None:
+    """Change the balance and write its line, in the caller's transaction: whatever this raises must end it.
+
+    `only_if` is a condition of the caller for the same UPDATE; Overtaken where it does not hold.
+    """
     returned = counting.returned_by(line) if line.kind == EntryKind.GIVE_BACK else []
     if line.key is not None and counting.is_limited(line.key):
         counting.count_on_key(line.key, line, returned)
     # An UPDATE that says what it needs, so that the row's lock is held before anything is read: a reader that
     # decides on what it saw would let two writers spend the same credits (tests/accounts/test_ledger_races.py).
     guard, changes = _guard_and_changes(line, returned)
-    while purses.filter(guard).update(**changes) != 1:
+    allowed = purses if only_if is None else purses.filter(only_if)
+    while allowed.filter(guard).update(**changes) != 1:
         if refusal := _why_refused(purses.get(), line):
             raise refusal
+        if not allowed.exists():
+            raise Overtaken
         # What was in the way is gone again: somebody gave back in between.
     # Found by the INSERT itself: a submit has few queries to spend.
     line.purse_id = models.Subquery(purses.values("pk"))  # type: ignore[assignment]
@@ -98,6 +104,10 @@ def lock(purses: models.QuerySet[Purse]) -> Purse:
     """The purse, which nobody else changes until the transaction ends: on SQLite, too, where FOR UPDATE is nothing."""
     purses.update(available=F("available"))
     return purses.get()
+
+
+class Overtaken(Exception):
+    """What the caller made a condition is no longer so. Nothing was changed."""
 
 
 class DoesNotFit(RuntimeError):
