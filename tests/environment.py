@@ -17,6 +17,8 @@ for name in (
     "DEBUG",
     "CACHE_URL",
     "EMAIL_URL",
+    "STRIPE_SECRET_KEY",
+    "STRIPE_WEBHOOK_SECRET",
 ):
     os.environ.pop(name, None)
 

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from lipsyncweb.checks import payments_are_whole
+
 ROOT = Path(__file__).resolve().parents[2]
 SAFE = {
     "LIPSYNCWEB_MODE": "production",
@@ -49,3 +51,24 @@ def test_a_mode_that_is_none_is_refused(tmp_path):
     ran = check(tmp_path, LIPSYNCWEB_MODE="staging")
     assert ran.returncode != 0
     assert "'local' or 'production'" in ran.stderr
+
+
+@pytest.mark.parametrize(
+    ("key", "secrets", "local", "codes"),
+    [
+        ("", [], False, []),
+        ("sk_live_1", ["whsec_1", "whsec_2"], False, []),
+        ("rk_test_1", ["whsec_1"], True, []),
+        ("sk_live_1", [], False, ["E020"]),
+        ("", ["whsec_1"], False, ["E020"]),
+        ("pk_live_1", ["whsec_1"], False, ["E021"]),
+        ("sk_live_1", ["whsec_1", "we_2"], False, ["E022"]),
+        ("rk_live_1", ["whsec_1"], True, ["E023"]),
+        ("sk_test_1", ["whsec_1"], False, ["W020"]),
+    ],
+)
+def test_payments_are_set_up_whole(settings, key, secrets, local, codes):
+    settings.STRIPE_SECRET_KEY, settings.STRIPE_WEBHOOK_SECRETS, settings.LOCAL = key, secrets, local
+    found = payments_are_whole(None)
+    assert [message.id for message in found] == [f"lipsyncweb.{code}" for code in codes]
+    assert all(message.hint for message in found)

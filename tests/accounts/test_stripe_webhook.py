@@ -1,0 +1,463 @@
+"""Stripe's webhook: bodies of its published shape, signed by its algorithm, over HTTP to the real view."""
+
+import json
+import os
+import threading
+import time
+from pathlib import Path
+
+import pytest
+import requests
+import stripe
+from django.urls import reverse
+
+from accounts.models import AuditEvent, Entry, PaymentEvent, Purchase
+from tests.accounts import stripe_shapes as shapes
+from tests.accounts.selling import available, make_purchase, open_shop, spend, state
+from tests.accounts.stripe_types import wrong
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+DESCRIPTION = os.environ.get("STRIPE_OPENAPI", "")
+START = 1000  # user credits of a new team
+
+
+@pytest.fixture
+def shop(settings):
+    open_shop(settings)
+
+
+@pytest.fixture
+def purchase(owner, shop) -> Purchase:
+    return make_purchase(owner)
+
+
+@pytest.fixture
+def post(live_server):
+    """Post an event as Stripe does; returns the answer."""
+
+    def post(event: dict | str, headers: dict | None = None) -> requests.Response:
+        body = event if isinstance(event, str) else shapes.text(event)
+        address = live_server.url + reverse("stripe_webhook")
+        return requests.post(address, data=body.encode(), headers=headers or shapes.signed(body), timeout=30)
+
+    return post
+
+
+def completed(purchase: Purchase, **changed) -> dict:
+    return shapes.event("checkout.session.completed", shapes.session(purchase, **changed))
+
+
+def outcomes() -> list[str]:
+    return list(PaymentEvent.objects.order_by("pk").values_list("outcome", flat=True))
+
+
+# --- the shape ------------------------------------------------------------------------------------
+
+
+def documents(purchase: Purchase) -> list[tuple[dict, type, str]]:
+    """Every document that these tests send, with its type in Stripe's library and its name in the description."""
+    return [
+        (shapes.session(purchase), stripe.checkout.Session, "checkout.session"),
+        (shapes.session(purchase, payment_status="unpaid"), stripe.checkout.Session, "checkout.session"),
+        (shapes.opened(purchase), stripe.checkout.Session, "checkout.session"),
+        (shapes.charge(purchase), stripe.Charge, "charge"),
+        (shapes.refunded(purchase, 300), stripe.Charge, "charge"),
+        (shapes.refund(purchase), stripe.Refund, "refund"),
+        *(
+            (shapes.dispute(purchase, status), stripe.Dispute, "dispute")
+            for status in ("lost", "under_review")
+        ),
+        (completed(purchase), stripe.Event, "event"),
+    ]
+
+
+def test_bodies_have_the_shape_of_stripes_own_types(purchase):
+    for document, kind, _name in documents(purchase):
+        assert wrong(document, kind) == []
+    assert wrong({**shapes.session(purchase), "mode": "gift"}, stripe.checkout.Session) != []
+    assert wrong({**shapes.charge(purchase), "amount": "10"}, stripe.Charge) != []
+
+
+@pytest.mark.skipif(
+    not DESCRIPTION,
+    reason="set STRIPE_OPENAPI to a copy of Stripe's OpenAPI description (JSON) to hold the bodies to it, too",
+)
+def test_bodies_are_valid_by_the_published_description(purchase):
+    from tests.accounts.stripe_description import Description
+
+    description = Description(Path(DESCRIPTION))
+    for document, _kind, name in documents(purchase):
+        assert description.problems(document, name) == [], name
+    assert description.problems({**shapes.charge(purchase), "amount": "10"}, "charge") != []
+    assert description.problems({**shapes.session(purchase), "mode": "gift"}, "checkout.session") != []
+
+
+# --- what is taken, and from whom -----------------------------------------------------------------
+
+
+def test_paid_checkout_grants_its_credits(owner, purchase, post):
+    answer = post(completed(purchase))
+    assert (answer.status_code, answer.json()) == (200, {"received": True})
+    assert available(owner) == START + 500
+    assert available(owner, "api") == START
+    purchase.refresh_from_db()
+    assert (purchase.state, purchase.payment_intent) == ("paid", shapes.intent_of(purchase))
+    assert Entry.objects.get(kind="purchase").reference == f"purchase:{purchase.pk}"
+    [told] = AuditEvent.objects.filter(team=owner.team, action="credits.paid")
+    assert told.details["credits"] == 500
+
+
+def test_kept_event_holds_nothing_of_the_buyer(purchase, post):
+    post(completed(purchase))
+    kept = json.dumps(PaymentEvent.objects.values("facts", "event_id", "payment_intent").get())
+    assert "buyer@example.com" not in kept
+    assert "Buyer" not in kept
+
+
+def test_same_event_again_changes_nothing(owner, purchase, post):
+    event = completed(purchase)
+    assert [post(event).status_code for _ in range(3)] == [200] * 3
+    assert available(owner) == START + 500
+    assert outcomes() == ["granted"]
+
+
+def test_same_event_at_once_grants_once(owner, purchase, post):
+    """F25, as F1: eight deliveries that start together."""
+    event, answers, barrier = completed(purchase), [], threading.Barrier(8)
+
+    def deliver():
+        barrier.wait()
+        answers.append(post(event).status_code)
+
+    threads = [threading.Thread(target=deliver) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert answers == [200] * 8
+    assert available(owner) == START + 500
+    assert Entry.objects.filter(kind="purchase").count() == 1
+
+
+def test_two_events_of_one_payment_at_once_grant_once(owner, purchase, post):
+    barrier = threading.Barrier(2)
+    events = [
+        completed(purchase),
+        shapes.event("checkout.session.async_payment_succeeded", shapes.session(purchase)),
+    ]
+
+    def deliver(event):
+        barrier.wait()
+        post(event)
+
+    threads = [threading.Thread(target=deliver, args=[event]) for event in events]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert available(owner) == START + 500
+    assert sorted(outcomes()) == ["granted", "repeated"]
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"Stripe-Signature": ""},
+        {"Stripe-Signature": "t=1,v1="},
+        {"Stripe-Signature": "v1=00"},
+        {"Stripe-Signature": "t=now,v1=00"},
+        {"Stripe-Signature": "t=1,v1=é".encode().decode("latin-1")},
+        {"Stripe-Signature": "t=" + "9" * 5000 + ",v1=00"},
+        {"webhook-signature": "v1,AAAA"},
+    ],
+)
+def test_wrong_signature_is_refused(owner, purchase, post, headers):
+    body = shapes.text(completed(purchase))
+    answer = post(body, {"Content-Type": "application/json", **headers})
+    assert answer.status_code == 400
+    assert answer.json() == {"error": "The signature is missing, old or does not fit this body."}
+    assert available(owner) == START
+    assert outcomes() == []
+
+
+def test_signature_of_another_time_secret_or_body_is_refused(owner, purchase, post):
+    body = shapes.text(completed(purchase))
+    assert post(body, shapes.signed(body, at=time.time() - 301)).status_code == 400
+    assert post(body, shapes.signed(body, secret="whsec_other")).status_code == 400
+    assert post(body, shapes.signed(body + " ")).status_code == 400
+    unsigned_scheme = {key: value.replace("v1=", "v0=") for key, value in shapes.signed(body).items()}
+    assert post(body, unsigned_scheme).status_code == 400
+    assert available(owner) == START
+    assert post(body, shapes.signed(body, at=time.time() - 200)).status_code == 200
+
+
+def test_both_secrets_are_believed_while_one_replaces_the_other(owner, purchase, post, settings):
+    settings.STRIPE_WEBHOOK_SECRETS = ["whsec_new", shapes.SECRET]
+    assert post(completed(purchase)).status_code == 200
+    again = shapes.text(completed(purchase))
+    assert post(again, shapes.signed(again, secret="whsec_new")).status_code == 200
+    assert available(owner) == START + 500
+
+
+def test_live_event_is_refused_by_a_site_with_a_test_key(owner, purchase, post, settings):
+    assert post({**completed(purchase), "livemode": True}).status_code == 400
+    settings.STRIPE_SECRET_KEY = "rk_live_1"
+    assert post(completed(purchase)).status_code == 400
+    assert outcomes() == []
+    assert available(owner) == START
+
+
+@pytest.mark.parametrize("body", ["", "[]", "null", "{", "{}", '{"livemode": false}', "[" * 100_000, "\x00"])
+def test_signed_nonsense_is_refused(shop, post, body):
+    assert post(body, shapes.signed(body)).status_code == 400
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"data": {}},
+        {"data": {"object": None}},
+        {"data": {"object": []}},
+        {"created": None},
+        {"created": 1e30},
+    ],
+)
+def test_event_of_another_shape_is_refused_and_changes_nothing(owner, purchase, post, changed):
+    assert post({**completed(purchase), **changed}).status_code == 400
+    assert outcomes() == []
+    assert available(owner) == START
+
+
+def test_long_body_is_refused_before_it_is_looked_at(shop, post):
+    body = json.dumps({"pad": "x" * 300_000})
+    assert post(body, shapes.signed(body)).status_code == 413
+
+
+def test_other_methods_are_refused(shop, live_server):
+    address = live_server.url + reverse("stripe_webhook")
+    assert requests.get(address, timeout=10).status_code == 405
+    assert requests.post(address + "/", data="x", timeout=10).status_code == 400  # with a slash, the same
+
+
+def test_site_without_stripe_has_no_such_address(post, db):
+    assert post("{}", shapes.signed("{}")).status_code == 404
+
+
+def test_event_that_means_nothing_here_is_accepted(shop, purchase, post):
+    assert post(shapes.event("charge.captured", shapes.charge(purchase))).status_code == 200
+    assert outcomes() == []
+
+
+# --- what is not granted --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "changed", [{"amount_total": 1}, {"currency": "usd"}, {"id": "cs_test_other"}, {"amount_total": None}]
+)
+def test_sum_or_checkout_that_is_not_ours_grants_nothing(owner, purchase, post, changed):
+    assert post(completed(purchase, **changed)).status_code == 200
+    assert available(owner) == START
+    assert outcomes() == ["mismatch"]
+    purchase.refresh_from_db()
+    assert purchase.state == "open"
+    assert purchase.problem.startswith("Not granted: Stripe")
+
+
+def test_unknown_purchase_is_recorded_and_grants_nothing(owner, purchase, post):
+    strange = completed(purchase, client_reference_id="11111111-2222-3333-4444-555555555555", metadata={})
+    nonsense = completed(purchase, client_reference_id="' OR 1=1", metadata={})
+    nobodys = completed(purchase, client_reference_id=None, metadata={})
+    assert [post(event).status_code for event in (strange, nonsense, nobodys)] == [200] * 3
+    assert outcomes() == ["unknown"] * 3
+    assert available(owner) == START
+
+
+def test_slow_payment_grants_when_the_money_is_there(owner, purchase, post):
+    post(completed(purchase, payment_status="unpaid"))
+    assert (outcomes(), available(owner), state(purchase)) == (["unpaid"], START, "open")
+    post(shapes.event("checkout.session.async_payment_succeeded", shapes.session(purchase)))
+    assert (available(owner), state(purchase)) == (START + 500, "paid")
+
+
+def test_slow_payment_that_fails_grants_nothing(owner, purchase, post):
+    post(completed(purchase, payment_status="unpaid"))
+    unpaid = shapes.session(purchase, payment_status="unpaid")
+    post(shapes.event("checkout.session.async_payment_failed", unpaid))
+    assert (available(owner), state(purchase)) == (START, "failed")
+
+
+def test_checkout_that_ran_out_is_closed_and_a_late_payment_still_counts(owner, purchase, post):
+    post(shapes.event("checkout.session.expired", shapes.opened(purchase, status="expired")))
+    assert state(purchase) == "expired"
+    post(completed(purchase))
+    assert (available(owner), state(purchase)) == (START + 500, "paid")
+    post(shapes.event("checkout.session.expired", shapes.opened(purchase, status="expired")))
+    assert state(purchase) == "paid"
+
+
+def test_receipt_is_kept_whichever_event_comes_first(owner, purchase, post):
+    post(shapes.event("charge.succeeded", shapes.charge(purchase)))
+    post(completed(purchase))
+    purchase.refresh_from_db()
+    assert purchase.receipt_url.startswith("https://pay.stripe.com/")
+    other = make_purchase(owner)
+    post(shapes.event("charge.succeeded", shapes.charge(other, receipt_url="javascript:alert(1)")))
+    other.refresh_from_db()
+    assert other.receipt_url == ""
+
+
+# --- money that goes back -------------------------------------------------------------------------
+
+
+def after(purchase: Purchase) -> tuple[int, int, str]:
+    purchase.refresh_from_db()
+    return purchase.credits_taken, purchase.credits_missing, purchase.problem
+
+
+def refund(purchase: Purchase, amount: int, **changed) -> dict:
+    return shapes.event("charge.refunded", shapes.refunded(purchase, amount, **changed))
+
+
+def disputed(purchase: Purchase, step: str, status: str, **changed) -> dict:
+    return shapes.event(f"charge.dispute.{step}", shapes.dispute(purchase, status, **changed))
+
+
+def test_full_refund_takes_the_credits_back_once(owner, purchase, post):
+    post(completed(purchase))
+    event = refund(purchase, 1000)
+    for _ in range(2):
+        assert post(event).status_code == 200
+    post(refund(purchase, 1000))
+    assert available(owner) == START
+    assert after(purchase) == (500, 0, "")
+    assert outcomes() == ["granted", "refunded", "repeated"]
+
+
+def test_partial_refunds_add_up_rounded_for_the_customer(owner, post, shop):
+    purchase = make_purchase(owner, credits=100, price=999)
+    post(completed(purchase))
+    post(refund(purchase, 333))
+    assert available(owner) == START + 100 - 33  # of 33.33
+    post(refund(purchase, 666))
+    assert available(owner) == START + 100 - 66
+    post(refund(purchase, 333))  # an older one, late
+    assert available(owner) == START + 100 - 66
+    post(refund(purchase, 999))
+    assert available(owner) == START
+    assert after(purchase) == (100, 0, "")
+
+
+def test_refund_of_spent_credits_takes_what_is_there_and_notes_the_rest(owner, purchase, post):
+    """F25: a refund after use."""
+    post(completed(purchase))
+    spend(owner, START + 400)
+    post(refund(purchase, 1000))
+    assert available(owner) == 0
+    taken, missing, problem = after(purchase)
+    assert (taken, missing) == (100, 400)
+    assert problem == "400 of the 500 credits to take back were spent already."
+
+
+def test_refund_before_the_payment_is_made_up_for(owner, purchase, post):
+    early = refund(purchase, 400)
+    post(early)
+    assert (outcomes(), available(owner)) == (["kept"], START)
+    post(completed(purchase))
+    assert available(owner) == START + 500 - 200
+    assert outcomes() == ["refunded", "granted"]
+    post(early)
+    assert available(owner) == START + 500 - 200
+
+
+def test_refund_in_another_currency_changes_no_credits(owner, purchase, post):
+    post(completed(purchase))
+    post(refund(purchase, 1000, currency="usd"))
+    assert available(owner) == START + 500
+    assert after(purchase)[2].startswith("A refund in another currency")
+
+
+def test_refund_of_a_payment_that_was_not_made_here_is_recorded(owner, purchase, post):
+    post(completed(purchase))
+    foreign = refund(purchase, 1000, metadata={}, payment_intent="pi_foreign")
+    assert post(foreign).status_code == 200
+    assert available(owner) == START + 500
+    assert outcomes() == ["granted", "kept"]
+
+
+def test_failed_refund_is_noted_for_the_operator(owner, purchase, post):
+    post(completed(purchase))
+    post(refund(purchase, 1000))
+    post(shapes.event("refund.failed", shapes.refund(purchase)))
+    assert after(purchase)[2].startswith("A refund failed")
+
+
+def test_dispute_takes_all_credits_at_once_and_a_won_one_gives_them_back(owner, purchase, post):
+    post(completed(purchase))
+    post(disputed(purchase, "created", "needs_response"))
+    assert (available(owner), after(purchase)) == (START, (500, 0, ""))
+    post(disputed(purchase, "updated", "under_review"))
+    assert available(owner) == START
+    for _ in range(2):
+        post(disputed(purchase, "closed", "won"))
+    assert (available(owner), after(purchase)) == (START + 500, (0, 0, ""))
+    post(disputed(purchase, "updated", "under_review"))  # late
+    assert available(owner) == START + 500
+
+
+def test_lost_dispute_keeps_the_credits(owner, purchase, post):
+    post(completed(purchase))
+    post(disputed(purchase, "created", "needs_response"))
+    post(disputed(purchase, "closed", "lost"))
+    post(disputed(purchase, "closed", "won"))
+    assert (available(owner), after(purchase)) == (START, (500, 0, ""))
+
+
+def test_won_dispute_gives_back_no_more_than_was_taken(owner, purchase, post):
+    post(completed(purchase))
+    post(refund(purchase, 200))  # 100 credits
+    spend(owner, START + 300)
+    post(disputed(purchase, "created", "needs_response"))
+    assert (available(owner), after(purchase)[:2]) == (0, (200, 300))
+    post(disputed(purchase, "closed", "won"))
+    assert (available(owner), after(purchase)) == (100, (100, 0, ""))
+
+
+def test_end_of_a_dispute_before_its_beginning_takes_nothing(owner, purchase, post):
+    post(completed(purchase))
+    post(disputed(purchase, "closed", "won"))
+    post(disputed(purchase, "created", "needs_response"))
+    assert available(owner) == START + 500
+
+
+def test_inquiry_moves_no_credits_until_it_becomes_a_dispute(owner, purchase, post):
+    post(completed(purchase))
+    post(disputed(purchase, "created", "warning_needs_response"))
+    assert available(owner) == START + 500
+    post(disputed(purchase, "updated", "needs_response"))
+    assert available(owner) == START
+
+
+def test_dispute_before_the_payment_is_made_up_for(owner, purchase, post):
+    post(disputed(purchase, "created", "needs_response"))
+    post(completed(purchase))
+    assert (available(owner), after(purchase)) == (START, (500, 0, ""))
+
+
+def test_refund_while_the_payment_is_being_granted_is_not_lost(owner, purchase, post):
+    barrier = threading.Barrier(2)
+
+    def deliver(event):
+        barrier.wait()
+        post(event)
+
+    threads = [
+        threading.Thread(target=deliver, args=[event])
+        for event in (completed(purchase), refund(purchase, 1000))
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (available(owner), after(purchase)) == (START, (500, 0, ""))
