@@ -1,11 +1,13 @@
-"""The only writer of the audit log: who did what in a team, when and from where. Rows are added and never changed."""
+"""The only writer of the audit log: who did what in a team, when and from where. Rows are added and never changed.
+
+Reading it is accounts/audit_log.py.
+"""
 
 from dataclasses import dataclass
 from typing import Any
 
 from allauth.account.adapter import get_adapter
 from django.core.exceptions import ImproperlyConfigured, PermissionDenied
-from django.db import models
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
@@ -80,12 +82,11 @@ OPERATOR = Who(by_operator=True)  # at the shell
 def who(request: HttpRequest) -> Who:
     """The signed-in person, or the key, behind a request, and the address that it came from."""
     key = getattr(request, "auth", None)
+    if isinstance(key, ApiKey):
+        return Who(key=key, address=address_of(request))  # whoever may be signed in beside it
     person = getattr(request, "user", None)
-    return Who(
-        person=person if person is not None and person.is_authenticated else None,
-        key=key if isinstance(key, ApiKey) else None,
-        address=address_of(request),
-    )
+    known = person is not None and person.is_authenticated
+    return Who(person=person if known else None, address=address_of(request))
 
 
 def address_of(request: HttpRequest) -> str | None:
@@ -116,8 +117,3 @@ def record(
         target=target[:200],
         details=details,
     )
-
-
-def events(team: Team) -> models.QuerySet[AuditEvent]:
-    """The team's log, newest first."""
-    return AuditEvent.objects.filter(team=team).select_related("person", "key", "subject")

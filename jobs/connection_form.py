@@ -6,6 +6,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
+from accounts import audit
 from accounts.access import Actor
 from jobs import catalog, connections
 from jobs.catalog.pricing import CREDITS_A_SECOND
@@ -134,20 +135,20 @@ class ConnectionForm(forms.ModelForm):
         """The fields that have errors."""
         return [field for field in self if field.errors]
 
-    def keep(self, actor: Actor | None) -> bool:
+    def keep(self, actor: Actor | None, who: audit.Who | None = None) -> bool:
         """Save through the service, which asks the server first; what it refuses stands beside its field."""
-        kept = self.is_valid() and self._save_as(actor)
+        kept = self.is_valid() and self._save_as(actor, who)
         if not kept:
             self._ask_for_the_key_again()
         return kept
 
-    def _save_as(self, actor: Actor | None) -> bool:
+    def _save_as(self, actor: Actor | None, who: audit.Who | None = None) -> bool:
         data = self.cleaned_data
         secrets = data["secrets"].splitlines() if data["secrets"].strip() else None
         if data.get("remove_secrets"):
             secrets = []
         try:
-            connections.save(self.instance, key=data["key"], secrets=secrets, actor=actor)
+            connections.save(self.instance, key=data["key"], secrets=secrets, actor=actor, who=who)
         except connections.NotUsable as error:
             self.add_error(error.field, error.sentence)
             return False

@@ -17,7 +17,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import F, OuterRef, Q, QuerySet
 from django.utils.translation import gettext as _
 
-from accounts import access
+from accounts import access, audit
 from accounts.access import Actor
 from accounts.models import Team
 from jobs.form_state import FormState
@@ -111,7 +111,12 @@ def choose(
 
 
 def save(
-    connection: Connection, *, key: str, secrets: Iterable[str] | None, actor: Actor | None
+    connection: Connection,
+    *,
+    key: str,
+    secrets: Iterable[str] | None,
+    actor: Actor | None,
+    who: audit.Who | None = None,
 ) -> Connection:
     """Check the connection by asking its server, then keep it. An empty `key` keeps the one that is there.
 
@@ -129,37 +134,49 @@ def save(
     try:
         with transaction.atomic():
             # Not what others may have written while the server was asked: whether it is in use, and its health.
-            connection.save(update_fields=WRITTEN_BY_SAVE if connection.pk else None)
+            is_new = connection.pk is None
+            connection.save(update_fields=None if is_new else WRITTEN_BY_SAVE)
             Connection.objects.filter(pk=connection.pk).update(**SOUND)
+            said = {"address": connection.base_url, "new_key": bool(key.strip())}
+            _record("create" if is_new else "edit", connection, who, **said)
     except IntegrityError:
         raise _name_taken() from None
     return connection
 
 
-def switch(connection: Connection, *, on: bool, actor: Actor | None) -> None:
+def switch(connection: Connection, *, on: bool, actor: Actor | None, who: audit.Who | None = None) -> None:
     """Off: no new job goes there, and those that it has are still followed. On: what waits in line goes on."""
     _require(actor, connection)
-    _set_active(connection, on)
+    _set_active(connection, on, who)
 
 
-def switch_as_operator(connection: Connection, *, on: bool) -> None:
+def switch_as_operator(connection: Connection, *, on: bool, who: audit.Who | None = None) -> None:
     """As `switch`, for whoever runs the site: a team's connection may harm others too."""
-    _set_active(connection, on)
+    _set_active(connection, on, who)
 
 
-def _set_active(connection: Connection, on: bool) -> None:
+def _set_active(connection: Connection, on: bool, who: audit.Who | None) -> None:
     connection.is_active = on
-    connection.save(update_fields=["is_active"])
+    with transaction.atomic():
+        if Connection.objects.filter(pk=connection.pk).exclude(is_active=on).update(is_active=on):
+            _record("switch", connection, who, on=on)
 
 
-def remove(connection: Connection, *, actor: Actor | None) -> bool:
+def _record(verb: str, connection: Connection, who: audit.Who | None, **details: object) -> None:
+    """Into the log of the team whose connection it is; the site's own have none."""
+    if who and connection.team_id:
+        audit.record(f"connection.{verb}", team=connection.team, who=who, target=connection.name, **details)
+
+
+def remove(connection: Connection, *, actor: Actor | None, who: audit.Who | None = None) -> bool:
     """Forget the connection, or switch it off (False) where jobs were made with it: they keep saying where."""
     _require(actor, connection)
     try:
         with transaction.atomic():
             connection.delete()
+            _record("remove", connection, who)
     except IntegrityError:  # ProtectedError is one
-        _set_active(connection, False)
+        _set_active(connection, False, who)
         return False
     return True
 

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from ninja import Router
 
-from accounts import access
+from accounts import access, audit
 from jobs.api import describe, strict
 from jobs.api.auth import KeyAuth, key_of
 from jobs.api.body import read_nothing, read_object
@@ -91,7 +91,7 @@ def replay_failed(request: HttpRequest) -> JsonResponse:
     since = strict.text(body, "since")
     if not since:
         raise strict.wrong("since", "required", _("since is required: a time with its offset."))
-    count = queue.replay_failed(team=key.team, actor=key, since=_moment(since))
+    count = queue.replay_failed(team=key.team, actor=key, since=_moment(since), who=audit.who(request))
     return JsonResponse({"replayed": count}, status=202)
 
 
@@ -105,7 +105,7 @@ def test_webhook(request: HttpRequest) -> JsonResponse:
     key = key_of(request)
     url = strict.text(_body(request, "url"), "url")
     try:
-        sent = queue.send_test(team=key.team, actor=key, url=url)
+        sent = queue.send_test(team=key.team, actor=key, url=url, who=audit.who(request))
     except queue.TooManyTests:
         raise _too_many_tests() from None
     return _with_log(deliveries.detail(key.team, sent.pk), status=202)

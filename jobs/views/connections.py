@@ -10,7 +10,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from accounts import access, doors
+from accounts import access, audit, doors
 from jobs import connections
 from jobs.connection_form import ConnectionForm
 from jobs.models import Connection
@@ -53,7 +53,8 @@ def connection_edit(request: HttpRequest, pk: int) -> HttpResponse:
 def connection_switch(request: HttpRequest, pk: int) -> HttpResponse:
     """POST `on` = 1 or 0."""
     found = _own(request, pk)
-    connections.switch(found, on=request.POST.get("on") == "1", actor=request.membership)
+    on = request.POST.get("on") == "1"
+    connections.switch(found, on=on, actor=request.membership, who=audit.who(request))
     if found.is_active:
         messages.success(request, _("%(name)s is in use again.") % {"name": found})
     else:
@@ -71,7 +72,7 @@ def connection_remove(request: HttpRequest, pk: int) -> HttpResponse:
     found = _own(request, pk)
     if request.method != "POST":
         return render(request, "jobs/connection_remove.html", {"connection": found})
-    if connections.remove(found, actor=request.membership):
+    if connections.remove(found, actor=request.membership, who=audit.who(request)):
         messages.success(request, _("%(name)s is deleted, and its key with it.") % {"name": found})
     else:
         sentence = _("%(name)s is switched off. It stays in the list, since jobs in the history name it.")
@@ -86,7 +87,7 @@ def _own(request: HttpRequest, pk: int) -> Connection:
 def _edit(request: HttpRequest, connection: Connection) -> HttpResponse:
     title = connection.name
     form = ConnectionForm(request.POST or None, instance=connection)
-    if request.method == "POST" and form.keep(request.membership):
+    if request.method == "POST" and form.keep(request.membership, audit.who(request)):
         sentence = _("%(name)s answered and knows the key: the connection is saved.")
         messages.success(request, sentence % {"name": connection})
         return redirect("connections")

@@ -17,7 +17,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from accounts import access, doors
+from accounts import access, audit, doors
 from jobs import cursors
 from jobs.models import Receiver, WebhookDelivery
 from jobs.views import webhook_words
@@ -101,7 +101,9 @@ def default(request: HttpRequest) -> HttpResponse:
     form = DefaultForm(request.POST)
     if form.is_valid():
         try:
-            queue.set_default(team=request.team, actor=request.membership, **form.cleaned_data)
+            queue.set_default(
+                team=request.team, actor=request.membership, who=audit.who(request), **form.cleaned_data
+            )
         except queue.BadAddress as bad:
             form.add_error("url", bad.sentence)
         else:
@@ -116,7 +118,7 @@ def default(request: HttpRequest) -> HttpResponse:
 def secret(request: HttpRequest) -> HttpResponse:
     """The page with the signing secret on it, for those who may manage webhooks and ask."""
     try:
-        shown = rotation.reveal(request.team, actor=request.membership)
+        shown = rotation.reveal(request.team, actor=request.membership, who=audit.who(request))
     except ValueError:
         return _unreadable(request)
     return _page(request, secret=shown)
@@ -131,7 +133,8 @@ def rotate(request: HttpRequest) -> HttpResponse:
     if keep is None:
         raise Http404
     try:
-        made = rotation.rotate(request.team, actor=request.membership, keep_for=keep)
+        who = audit.who(request)
+        made = rotation.rotate(request.team, actor=request.membership, keep_for=keep, who=who)
     except rotation.OverlapRuns:
         messages.error(request, _("The last secret still signs; end that first, then make a new one."))
         return redirect("webhooks")
@@ -145,7 +148,7 @@ def rotate(request: HttpRequest) -> HttpResponse:
 @doors.team("webhooks.manage")
 @require_POST
 def end_overlap(request: HttpRequest) -> HttpResponse:
-    if rotation.end_overlap(request.team, actor=request.membership):
+    if rotation.end_overlap(request.team, actor=request.membership, who=audit.who(request)):
         messages.success(request, _("The old secret signs no more."))
     return redirect("webhooks")
 
@@ -155,7 +158,7 @@ def end_overlap(request: HttpRequest) -> HttpResponse:
 def test(request: HttpRequest) -> HttpResponse:
     """Send a test to the default address, and lead to what becomes of it."""
     try:
-        sent = queue.send_test(team=request.team, actor=request.membership)
+        sent = queue.send_test(team=request.team, actor=request.membership, who=audit.who(request))
     except queue.BadAddress as bad:
         messages.error(request, bad.sentence)
         return redirect("webhooks")
@@ -172,7 +175,8 @@ def replay_failed(request: HttpRequest) -> HttpResponse:
     span = SPANS.get(request.POST.get("since", ""))
     if span is None:
         raise Http404
-    count = queue.replay_failed(team=request.team, actor=request.membership, since=timezone.now() - span)
+    since, who = timezone.now() - span, audit.who(request)
+    count = queue.replay_failed(team=request.team, actor=request.membership, since=since, who=who)
     if count:
         said = ngettext(
             "%(count)s webhook is being sent again.", "%(count)s webhooks are being sent again.", count

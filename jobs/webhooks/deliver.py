@@ -117,7 +117,8 @@ def claim_next() -> WebhookDelivery | None:
     while (first := _next_in_line()) is not None:
         if _claim_alone(first):
             with_rest = WebhookDelivery.objects.select_related("team", "job__connection", "receiver")
-            return with_rest.get(pk=first.pk)
+            if taken := with_rest.filter(pk=first.pk).first():  # else its team has just been deleted
+                return taken
     return None
 
 
@@ -193,7 +194,10 @@ def _claim(row: WebhookDelivery) -> bool:
     counted at once would exceed them.
     """
     with transaction.atomic():
-        Team.objects.select_for_update(no_key=True).get(pk=row.team_id)
+        team = Team.objects.select_for_update(no_key=True).get(pk=row.team_id)
+        if team.deleted_at:
+            WebhookDelivery.objects.filter(pk=row.pk).delete()
+            return False
         if not Places.taken().with_room(Receiver.objects.filter(pk=row.receiver_id)).exists():
             return False
         now = timezone.now()

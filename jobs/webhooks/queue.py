@@ -10,7 +10,7 @@ from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from accounts import access
+from accounts import access, audit
 from accounts.access import Actor
 from accounts.models import ApiKey, Team
 from jobs import outbox
@@ -39,7 +39,7 @@ class BadAddress(Invalid):
 
 def announce(job: Job) -> None:
     """Write the webhook of a job that has just ended, in the caller's transaction, and nudge after it."""
-    if not job.webhook:
+    if not job.webhook or job.team.deleted_at:
         return
     if job.is_test:
         place = _next_place(job.team)
@@ -48,7 +48,9 @@ def announce(job: Job) -> None:
         _add(job.team, job.webhook, job=job)
 
 
-def send_test(*, team: Team, actor: Actor | None, url: str = "") -> WebhookDelivery:
+def send_test(
+    *, team: Team, actor: Actor | None, url: str = "", who: audit.Who | None = None
+) -> WebhookDelivery:
     """Send a made-up job to `url`, or to the team's default address: signed like any other, and tried once.
 
     Raises BadAddress, TooManyTests and PermissionDenied.
@@ -59,6 +61,8 @@ def send_test(*, team: Team, actor: Actor | None, url: str = "") -> WebhookDeliv
         place = _next_place(team)
         if place > timezone.now():
             raise TooManyTests
+        if who:
+            audit.record("webhook.test", team=team, who=who, target=url)
         return _add(team, url, document=message.sample(), unpaid_at=place)
 
 
@@ -98,7 +102,7 @@ def replay(delivery_id: uuid.UUID, *, team: Team, actor: Actor | None) -> bool:
         return False
 
 
-def replay_failed(*, team: Team, actor: Actor | None, since: datetime) -> int:
+def replay_failed(*, team: Team, actor: Actor | None, since: datetime, who: audit.Who | None = None) -> int:
     """Send again what failed at `since` or later and has not arrived: given up or waiting for its next try.
 
     Of the webhooks of test keys' jobs as many as the team may send this minute. Returns how many.
@@ -106,7 +110,10 @@ def replay_failed(*, team: Team, actor: Actor | None, since: datetime) -> int:
     access.require(actor, "webhooks.replay", team)
     rows = failed(team).filter(job__isnull=False, tried_at__gte=since)
     with transaction.atomic():
-        return _replay(rows.filter(unpaid_at=None)) + _replay_unpaid(team, rows)
+        count = _replay(rows.filter(unpaid_at=None)) + _replay_unpaid(team, rows)
+        if count and who:
+            audit.record("webhook.replay_failed", team=team, who=who, count=count)
+    return count
 
 
 def _replay_unpaid(team: Team, rows: QuerySet[WebhookDelivery]) -> int:
@@ -177,11 +184,20 @@ def default_url(team: Team, actor: Actor) -> str:
     return found.url if isinstance(actor, ApiKey) or found.browser_jobs else ""
 
 
-def set_default(*, team: Team, actor: Actor | None, url: str, browser_jobs: bool) -> None:
+def set_default(
+    *, team: Team, actor: Actor | None, url: str, browser_jobs: bool, who: audit.Who | None = None
+) -> None:
     """Keep the team's default address; "" for none. Raises BadAddress and PermissionDenied."""
     access.require(actor, "webhooks.manage", team)
     url = check_url(url, field="url") if url else ""
-    WebhookSettings.objects.update_or_create(team=team, defaults={"url": url, "browser_jobs": browser_jobs})
+    before = settings_of(team)
+    with transaction.atomic():
+        WebhookSettings.objects.update_or_create(
+            team=team, defaults={"url": url, "browser_jobs": browser_jobs}
+        )
+        if who and (before.url, before.browser_jobs) != (url, browser_jobs):
+            said = {"before": before.url, "browser_jobs": browser_jobs}
+            audit.record("webhook.default", team=team, who=who, target=url, **said)
 
 
 def check_url(url: str, *, field: str) -> str:
