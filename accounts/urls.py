@@ -1,6 +1,6 @@
 from django.urls import path
 
-from accounts.views import account, invitations, keys, mail, members, purses, teams
+from accounts.views import account, audit, invitations, keys, leaving, mail, members, purses, teams
 
 urlpatterns = [
     path("accounts/profile", account.profile, name="account_profile"),
@@ -12,6 +12,10 @@ urlpatterns = [
     path("keys/<int:pk>/limits", keys.key_limits_page, name="key_limits"),
     path("keys/<int:pk>/roll", keys.key_roll, name="key_roll"),
     path("keys/<int:pk>/revoke", keys.key_revoke, name="key_revoke"),
+    path("accounts/delete", leaving.account_delete, name="account_delete"),
+    path("team/delete", leaving.team_delete, name="team_delete"),
+    path("team/audit", audit.log, name="audit"),
+    path("team/audit.<str:form>", audit.export, name="audit_export"),
     path("credits", purses.credit_list, name="credits"),
     path("outbox", mail.mail_outbox, name="outbox"),
     path("team", teams.team_page, name="team"),

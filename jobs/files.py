@@ -31,7 +31,8 @@ RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})", re.ASCII)
 @require_safe
 def result_file(request: HttpRequest, job_id: uuid.UUID, signature: str) -> HttpResponseBase:
     """Serve a result to whoever holds its address; 404 once it is expired, deleted or the address altered."""
-    job = Job.objects.filter(pk=job_id, state=State.COMPLETED).exclude(output_file="").first()
+    found = Job.objects.filter(pk=job_id, state=State.COMPLETED, team__deleted_at=None)
+    job = found.exclude(output_file="").first()
     if job is None or not hmac.compare_digest(job.output_token.encode(), signature.encode()):
         raise Http404
     if (job.expires_at and job.expires_at < timezone.now()) or not default_storage.exists(job.output_file):

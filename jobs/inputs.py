@@ -144,7 +144,8 @@ def signed_upload(token: str) -> Upload | None:
         upload, ends = signing.Signer(salt=SALT).unsign_object(token)
     except (signing.BadSignature, ValueError):
         return None
-    return Upload.objects.filter(pk=upload).first() if time.time() < ends else None
+    kept = Upload.objects.filter(pk=upload, team__deleted_at=None)
+    return kept.first() if time.time() < ends else None
 
 
 def _bring(job: Job, value: str, field: FieldSpec, target: Path, *, seconds: float) -> Path:

@@ -96,6 +96,10 @@ def nudge_deliver() -> None:
     _send("jobs.tasks.deliver_due")
 
 
+def nudge_clear() -> None:
+    _send("jobs.tasks.clear_closed_teams")
+
+
 def _send(task: str, *words: str) -> None:
     try:
         app.send_task(task, words, retry=False, ignore_result=True, expires=NUDGE_LASTS)

@@ -9,7 +9,7 @@ from typing import Any
 from celery.signals import worker_ready, worker_shutting_down
 
 from accounts import alerts
-from jobs import execute, idempotency, lifecycle, media, nightly, outbox, remote
+from jobs import execute, idempotency, leaving, lifecycle, media, nightly, outbox, remote
 from jobs.providers.embedded import EmbeddedProvider
 from jobs.webhooks import deliver, queue, warn
 from lipsyncweb.celery import app
@@ -121,6 +121,13 @@ def expire() -> None:
     media.expire()
     idempotency.expire()
     queue.expire()
+    leaving.clear_closed()
+
+
+@app.task
+@at_most(1)
+def clear_closed_teams() -> None:
+    leaving.clear_closed()
 
 
 @app.task

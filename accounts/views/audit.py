@@ -1,0 +1,71 @@
+"""The page of a team's audit log, and its export."""
+
+from typing import Any
+
+from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+from django.utils.text import slugify
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+from accounts import audit, audit_log, doors, exports
+from accounts.forms.audit import AuditFilter
+from accounts.models import AuditEvent
+
+
+@doors.team("audit.read")
+@never_cache
+@require_safe
+def log(request: HttpRequest) -> HttpResponse:
+    form = AuditFilter(request.GET, team=request.team)
+    wanted = form.wanted
+    before = _number(request.GET.get("before", ""))
+    page = audit_log.page(request.team, wanted, before=before)
+    asked = request.GET.copy()
+    asked.pop("before", None)
+    context = {
+        "form": form,
+        "rows": [_row(event) for event in page.events],
+        "filtered": wanted != audit_log.Wanted(),
+        "is_first": not before,
+        "before": page.before,
+        "asked": asked.urlencode(),
+    }
+    return render(request, "accounts/audit.html", context)
+
+
+@doors.team("audit.read")
+@never_cache
+@require_safe
+def export(request: HttpRequest, form: str) -> StreamingHttpResponse:
+    """What the page would show with these filters, all of it, as a CSV or a JSON file."""
+    if form not in ("csv", "json"):
+        raise Http404
+    rows = audit_log.export(request.team, AuditFilter(request.GET, team=request.team).wanted)
+    today = timezone.now().date().isoformat()
+    name = f"lipsyncweb-audit-{slugify(request.team.name)[:60] or request.team.pk}-{today}"
+    columns = list(audit_log.COLUMNS)
+    about = {"team": request.team.name, "day": today}
+    return exports.download(form, rows, columns=columns, name=name, about=about)
+
+
+def _row(event: AuditEvent) -> dict[str, Any]:
+    return {
+        "event": event,
+        "action": audit.ACTIONS.get(event.action, event.action),
+        "target": audit_log.target(event),
+        "doer": audit_log.doer(event),
+        "address": audit_log.address(event),
+        "details": list(audit_log.details(event)),
+        "is_recent": (timezone.now() - event.at).days < 1,
+    }
+
+
+def _number(text: str) -> int | None:
+    """The position that a page begins at; 404 for what is none."""
+    if not text:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) < 19):
+        raise Http404
+    return int(text)
