@@ -18,7 +18,7 @@ from django.conf import settings
 from django.db import DatabaseError, connection
 from django.utils import timezone
 
-from accounts.ledger import NotEnoughCredits
+from accounts.ledger import CannotPay
 from jobs import inputs, lifecycle, media, submit, trials
 from jobs.engine.errors import Canceled, EngineDied
 from jobs.form_state import FormState
@@ -184,7 +184,7 @@ def _settle_price(claim: Claim, state: FormState, seconds: dict[str, float]) -> 
         held = lifecycle.price(claim, seconds=price.seconds, amount=price.credits)
     except Invalid as error:
         raise JobFailure(error.fields[0].code, error.fields[0].message) from error
-    except NotEnoughCredits as error:
+    except CannotPay as error:
         raise JobFailure(error.code, error.sentence) from error
     if not held:
         raise Canceled

@@ -66,6 +66,10 @@ FAILURES: dict[str, Promise] = {
     "not_enough_credits": _(
         "There are too few credits for this length; get more, or use a shorter recording."
     ),
+    "spending_cap_reached": _(
+        "The team has spent what it may this month; raise the monthly cap, or wait for the next month."
+    ),
+    "key_limit_reached": _("The API key has used the credits that it may; raise its limit, or use another."),
     "deadline": _("The job did not finish in time; submit it again."),
     "render_lost": _(
         "The render ended without an answer more than once; try other files, or tell the operator."

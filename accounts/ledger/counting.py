@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from datetime import UTC, date, datetime
 from typing import Any
 
-from django.db.models import Case, F, Q, Value, When
+from django.db.models import BigIntegerField, Case, F, Q, Value, When
 from django.db.models.functions import Greatest
 
 from accounts.ledger.errors import KeyLimitReached
@@ -65,7 +65,7 @@ def unspent_in_month(line: Entry, returned: Pieces) -> dict[str, Any]:
     back = sum(amount for at, amount in returned if month_of(at) >= month)
     if not back:
         return {}
-    lower = When(month__gte=month, then=Greatest(F("month_spent") - back, 0))
+    lower = When(month__gte=month, then=_less(F("month_spent"), back))
     return {"month_spent": Case(lower, default=F("month_spent"))}
 
 
@@ -115,11 +115,16 @@ def _why_refused(key: ApiKey, needed: int, now: datetime) -> KeyLimitReached | N
 def _return_on_key(key: ApiKey, line: Entry, returned: Pieces) -> None:
     day = day_of(line.created_at)
     back_today = sum(amount for at, amount in returned if day_of(at) >= day)
-    today = When(spent_day__gte=day, then=Greatest(F("spent_on_day") - back_today, 0))
+    today = When(spent_day__gte=day, then=_less(F("spent_on_day"), back_today))
     ApiKey.objects.filter(pk=key.pk).update(
-        spent_in_all=Greatest(F("spent_in_all") - line.available_change, 0),
+        spent_in_all=_less(F("spent_in_all"), line.available_change),
         spent_on_day=Case(today, default=F("spent_on_day")),
     )
+
+
+def _less(counter: F, amount: int) -> Greatest:
+    """Never below nothing: what came before a counter was kept may come back after."""
+    return Greatest(counter - Value(amount), Value(0), output_field=BigIntegerField())
 
 
 def returned_by(line: Entry) -> Pieces:

@@ -25,7 +25,7 @@ def heartbeat(claim: Claim, *, stage: str = "", percent: int = 0) -> bool:
 def price(claim: Claim, *, seconds: int, amount: int) -> bool:
     """Reserve the exact price: `amount` credits for `seconds`, more or less than was reserved so far.
 
-    Raises NotEnoughCredits, with nothing changed. False: the job is not this worker's any more.
+    Raises CannotPay, with nothing changed. False: the job is not this worker's any more.
     """
     with transaction.atomic():
         job = move(claim.job_id, PRICE, guard=claim.guard, billed_seconds=seconds)

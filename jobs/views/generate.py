@@ -14,7 +14,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts import access, doors, ledger
-from accounts.ledger import NotEnoughCredits
+from accounts.ledger import CannotPay
 from jobs import catalog, media, words
 from jobs.catalog.base import ACCEPTS, ModelSpec
 from jobs.catalog.pricing import MINIMUM_SECONDS
@@ -46,7 +46,7 @@ def generate(request: HttpRequest, slug: str) -> HttpResponse:
         )
     except Invalid as invalid:
         form.add_problems(invalid.fields)
-    except NotEnoughCredits as error:
+    except CannotPay as error:
         form.trouble = error.sentence
     else:
         messages.success(request, _("Your video is in line. You may leave this page: the history keeps it."))
