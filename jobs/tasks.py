@@ -8,7 +8,7 @@ from typing import Any
 
 from celery.signals import worker_ready, worker_shutting_down
 
-from accounts import alerts
+from accounts import alerts, ledger
 from jobs import execute, idempotency, leaving, lifecycle, media, nightly, outbox, remote
 from jobs.providers.embedded import EmbeddedProvider
 from jobs.webhooks import deliver, queue, warn
@@ -121,6 +121,7 @@ def expire() -> None:
     media.expire()
     idempotency.expire()
     queue.expire()
+    ledger.expire_credits()
     leaving.clear_closed()
 
 
