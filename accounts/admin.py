@@ -84,3 +84,6 @@ class EntryAdmin(ReadOnlyAdmin):
     list_display = ("created_at", "purse", "kind", "available_change", "reserved_change", "reference")
     search_fields = ("reference",)
     list_filter = ("kind",)
+
+
+from accounts import admin_sales  # noqa: E402, F401  (registers its own)

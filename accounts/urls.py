@@ -1,6 +1,7 @@
 from django.urls import path
 
-from accounts.views import account, audit, invitations, keys, leaving, mail, members, purses, teams
+from accounts.payments.inbound import stripe_webhook
+from accounts.views import account, audit, invitations, keys, leaving, mail, members, purses, sales, teams
 
 urlpatterns = [
     path("accounts/profile", account.profile, name="account_profile"),
@@ -17,6 +18,12 @@ urlpatterns = [
     path("team/audit", audit.log, name="audit"),
     path("team/audit.<str:form>", audit.export, name="audit_export"),
     path("credits", purses.credit_list, name="credits"),
+    path("purchases", sales.purchase_list, name="purchases"),
+    path("purchases/buy", sales.buy, name="buy"),
+    path("purchases/<uuid:pk>", sales.purchase_page, name="purchase"),
+    path("purchases/<uuid:pk>/card", sales.purchase_card, name="purchase_card"),
+    path("purchases/<uuid:pk>/canceled", sales.purchase_canceled, name="purchase_canceled"),
+    path("webhooks/stripe", stripe_webhook, name="stripe_webhook"),
     path("outbox", mail.mail_outbox, name="outbox"),
     path("team", teams.team_page, name="team"),
     path("team/rename", teams.team_rename, name="team_rename"),

@@ -8,7 +8,7 @@ from typing import Any
 
 from celery.signals import worker_ready, worker_shutting_down
 
-from accounts import alerts, ledger
+from accounts import alerts, ledger, sales
 from jobs import execute, idempotency, leaving, lifecycle, media, nightly, outbox, remote
 from jobs.providers.embedded import EmbeddedProvider
 from jobs.webhooks import deliver, queue, warn
@@ -103,6 +103,12 @@ def warn_teams() -> None:
 @at_most(1)
 def warn_of_low_purses() -> None:
     alerts.warn_of_low_purses()
+
+
+@app.task
+@at_most(1)
+def settle_purchases() -> None:
+    sales.settle_open()
 
 
 @app.task

@@ -1,9 +1,10 @@
 from django.urls import path
 
-from jobs.views import connections, generate, history, site, webhooks
+from jobs.views import connections, generate, history, pricing, site, webhooks
 
 urlpatterns = [
     path("", site.home, name="home"),
+    path("pricing", pricing.pricing, name="pricing"),
     path("docs", site.docs, name="docs"),
     path("docs/api", site.explorer, name="explorer"),
     path("licences", site.licences, name="licences"),

@@ -69,6 +69,11 @@ app.conf.update(
         "collect-due": {"task": "jobs.tasks.collect_due", "schedule": 5.0, "options": {"expires": 5}},
         "give-samples": {"task": "jobs.tasks.give_samples", "schedule": 5.0, "options": {"expires": 5}},
         "expire": {"task": "jobs.tasks.expire", "schedule": 600.0, "options": {"expires": 600}},
+        "settle-purchases": {
+            "task": "jobs.tasks.settle_purchases",
+            "schedule": 60.0,
+            "options": {"expires": 60},
+        },
         # Asks whether it is this night's turn (jobs/nightly.py): by a row, which outlives a beat that is restarted.
         "reconcile": {"task": "jobs.tasks.reconcile", "schedule": 300.0, "options": {"expires": 300}},
     },
