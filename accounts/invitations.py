@@ -121,7 +121,7 @@ def accept(*, token_digest: str, user: User, who: audit.Who) -> Membership:
             raise AlreadyIn
         now = timezone.now()
         # By the digest and not by the row: a renewed invitation's earlier link is dead.
-        used = Invitation.objects.filter(_open(now), digest=token_digest)
+        used = Invitation.objects.filter(open_at(now), digest=token_digest)
         if used.update(accepted_at=now, accepted_by=user, email="") != 1:
             raise Over
         invitation.refresh_from_db()
@@ -179,8 +179,9 @@ def _end(chosen: models.QuerySet[Invitation], *, team: Team, who: audit.Who) -> 
         audit.record("invitation.revoke", team=team, who=who, target=each.masked_email, role=each.role)
 
 
-def _open(now: datetime) -> models.Q:
-    return models.Q(accepted_at=None, revoked_at=None, expires_at__gt=now)
+def open_at(now: datetime) -> models.Q:
+    """Invitation.is_open for the database."""
+    return models.Q(accepted_at=None, revoked_at=None, expires_at__gt=now, invited_by__is_active=True)
 
 
 def _expiry() -> datetime:
@@ -189,7 +190,7 @@ def _expiry() -> datetime:
 
 def _check_room(team: Team, email: str) -> None:
     """Raise Refused for somebody who is in or invited already, and when too many wait."""
-    waiting = Invitation.objects.filter(_open(timezone.now()), team=team)
+    waiting = Invitation.objects.filter(open_at(timezone.now()), team=team)
     if email and Membership.objects.filter(team=team, user__email__iexact=email).exists():
         raise Refused(_("%(address)s is in the team already.") % {"address": email})
     if email and waiting.filter(email=email).exists():

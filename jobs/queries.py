@@ -6,7 +6,7 @@ from datetime import datetime
 from django.db import connection
 from django.db.models import Q, QuerySet
 
-from accounts.models import ApiKey, Team
+from accounts.models import ApiKey, Membership, Team
 from jobs.line import AHEAD, with_ahead
 from jobs.models import Job
 from jobs.wire import states
@@ -34,6 +34,13 @@ def last_of_key(key: ApiKey, *, limit: int) -> list[Job]:
 def detail(team: Team, job_id: uuid.UUID) -> Job:
     """One job with its people; Job.DoesNotExist when it is not there or another team's."""
     return of_team(team).select_related("person", "key", "connection").get(pk=job_id)
+
+
+def team_of(job_id: uuid.UUID, seats: list[Membership]) -> Team | None:
+    """Whose job it is, among the teams that the person is in; None for all others, there or not."""
+    mine = {seat.team_id: seat.team for seat in seats}
+    found = Job.objects.filter(pk=job_id, team__in=mine).values_list("team", flat=True).first()
+    return mine.get(found) if found else None
 
 
 def for_api(key: ApiKey, job_id: uuid.UUID) -> Job:

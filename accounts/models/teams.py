@@ -97,7 +97,10 @@ class Invitation(models.Model):
 
     @property
     def is_open(self) -> bool:
-        return self.accepted_at is None and self.revoked_at is None and self.expires_at > timezone.now()
+        """Whether it still lets somebody in; with the account of whoever made it, it ends (invitations.open_at)."""
+        unused = self.accepted_at is None and self.revoked_at is None
+        answered_for = self.invited_by is not None and self.invited_by.is_active
+        return unused and answered_for and self.expires_at > timezone.now()
 
     @property
     def masked_email(self) -> str:

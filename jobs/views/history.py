@@ -134,6 +134,8 @@ def _job(request: HttpRequest, job_id: uuid.UUID) -> Job:
     try:
         return queries.detail(request.team, job_id)
     except Job.DoesNotExist:
+        # A link from another team of this person; nobody else is told that there is such a job.
+        request.elsewhere = queries.team_of(job_id, request.memberships)
         raise Http404 from None
 
 

@@ -1,5 +1,7 @@
 """Who may do what: every action against every role, a key, a stranger and nobody."""
 
+from pathlib import Path
+
 import pytest
 from django.core.exceptions import PermissionDenied
 
@@ -33,3 +35,19 @@ def test_require_raises(owner, stranger):
 def test_an_action_without_a_rule_is_an_error(owner):
     with pytest.raises(KeyError):
         access.may(owner.membership, "jobs.reed", owner.team)
+
+
+def test_every_rule_has_its_words():
+    assert set(access.WORDS) == set(access.RULES)
+
+
+def test_the_docs_print_the_table():
+    """Put what this expects into docs/people.md when a rule changes."""
+    rows = [f"| | {' | '.join(Role.values)} | key |", f"|---|{'---|' * (len(Role.values) + 1)}"]
+    for line in access.table():
+        key = "yes" if line.test_key else "live" if line.key else ""
+        cells = [line.words, *("yes" if allowed else "" for allowed in line.roles), key]
+        rows.append(f"| {' | '.join(cells)} |")
+    page = (Path(__file__).parents[2] / "docs/people.md").read_text()
+    printed = page.partition("### What each role may do")[2].partition("###")[0]
+    assert [row for row in printed.splitlines() if row.startswith("|")] == rows

@@ -109,18 +109,26 @@ def test_a_mailed_one_is_accepted_by_the_account_of_its_address(owner, stranger)
     assert accept(stranger, digest).user == stranger.user
 
 
-@pytest.mark.parametrize("end", ["revoked", "expired", "renewed", "closed"])
+@pytest.mark.parametrize("end", ["revoked", "expired", "renewed", "closed", "inviter_off", "inviter_gone"])
 def test_what_has_ended_opens_nothing(owner, stranger, end):
-    invitation, digest = invite(owner)
+    """Whoever made a link may still know it: it ends with their account."""
+    inviter = character("inviter@example.com", team=owner.team, role=Role.ADMIN)
+    invitation, digest = invite(inviter)
     if end == "revoked":
         invitations.revoke(actor=owner.membership, invitation_id=invitation.pk, who=WHO)
     elif end == "expired":
         age(invitation, expires_at=timezone.now() - timedelta(seconds=1))
     elif end == "renewed":
         invitations.renew(actor=owner.membership, invitation_id=invitation.pk, who=WHO)
-    else:
+    elif end == "closed":
         owner.team.disabled_at = timezone.now()
         owner.team.save()
+    elif end == "inviter_off":
+        User.objects.filter(pk=inviter.user.pk).update(is_active=False)
+    else:
+        age(invitation, invited_by=None)
+    found = invitations.find(digest)
+    assert found is None or not found.is_open or end == "closed"
     with pytest.raises(invitations.Over):
         accept(stranger, digest)
     assert not Membership.objects.filter(team=owner.team, user=stranger.user).exists()
