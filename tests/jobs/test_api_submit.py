@@ -262,6 +262,16 @@ def test_too_few_credits_is_402_and_costs_nothing(client, owner):
     assert ledger.balances(owner.team).api.available == 9
 
 
+def test_beyond_the_teams_monthly_cap_is_402_and_costs_nothing(client, owner):
+    ledger.set_limits(team=owner.team, kind="api", monthly_cap=15, alert_below=None)
+    assert submit(client, owner.headers).status_code == 200
+    response = submit(client, owner.headers)
+    assert (response.status_code, response.json()["code"]) == (402, "spending_cap_reached")
+    assert "has spent 10 of the 15" in response.json()["error"]
+    assert Job.objects.count() == 1
+    assert ledger.balances(owner.team).api.available == 990
+
+
 @pytest.mark.parametrize(
     "webhook", ["ftp://example.com/x", "http://10.0.0.1/", "https://user@example.com/", "example.com", 5]
 )

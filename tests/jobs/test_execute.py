@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from accounts import ledger
+from accounts.models import ApiKey
 from jobs import execute, lifecycle, media, reconciliation, samples
 from jobs.engine.contract import RenderReport
 from jobs.engine.errors import Canceled, EngineDied
@@ -119,6 +120,31 @@ def test_too_few_credits_for_the_exact_price_fails_before_the_render(owner, http
     assert (job.state, job.error_code) == ("failed", "not_enough_credits")
     assert provider.contexts == []
     assert available(owner) == 11
+
+
+def test_a_cap_that_the_exact_price_passes_fails_before_the_render(owner, httpserver):
+    httpserver.expect_request("/voice.wav").respond_with_data(samples.speech_path().read_bytes())
+    ledger.set_limits(team=owner.team, kind="api", monthly_cap=11, alert_below=None)
+    provider = Provider()
+    job = run(provider, make_job(owner, **{**SAMPLES, "audio": httpserver.url_for("/voice.wav")}))
+    assert (job.state, job.error_code) == ("failed", "spending_cap_reached")
+    assert "has spent 10 of the 11" in job.error
+    assert provider.contexts == []
+    purse = ledger.balances(owner.team).api
+    assert (purse.available, purse.reserved, purse.month_spent) == (1000, 0, 0)
+
+
+def test_a_limit_of_the_key_that_the_exact_price_passes_fails_before_the_render(owner, httpserver):
+    httpserver.expect_request("/voice.wav").respond_with_data(samples.speech_path().read_bytes())
+    ApiKey.objects.filter(pk=owner.key.pk).update(daily_credits=11)
+    owner.key.refresh_from_db()
+    provider = Provider()
+    job = run(provider, make_job(owner, **{**SAMPLES, "audio": httpserver.url_for("/voice.wav")}))
+    assert (job.state, job.error_code) == ("failed", "key_limit_reached")
+    assert provider.contexts == []
+    assert available(owner) == 1000
+    key = ApiKey.objects.get(pk=owner.key.pk)
+    assert (key.spent_on_day, key.spent_in_all) == (0, 0)
 
 
 def test_a_known_length_is_reserved_exactly_at_submit(owner):

@@ -84,6 +84,14 @@ def test_too_few_credits_are_told_and_nothing_is_made(owner, sample_form):
     assert not Job.objects.exists()
 
 
+def test_the_teams_cap_is_told_and_nothing_is_made(owner, sample_form):
+    ledger.set_limits(team=owner.team, kind="user", monthly_cap=5, alert_below=None)
+    answer = owner.client.post(URL, sample_form)
+    assert answer.status_code == 422
+    assert "has spent 0 of the 5 that it may spend of its user credits" in answer.content.decode()
+    assert not Job.objects.exists()
+
+
 def test_sample_button_fills_the_field_without_scripts(owner, sample_form):
     answer = owner.client.post(URL, {"sample": "audio", "image": "https://example.com/me.png"})
     page = answer.content.decode()
