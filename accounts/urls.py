@@ -1,7 +1,7 @@
 from django.urls import path
 
 from accounts.payments.inbound import stripe_webhook
-from accounts.views import account, audit, invitations, keys, leaving, mail, members, purses, sales, teams
+from accounts.views import account, audit, invitations, keys, leaving, mail, members, purses, sales, statements, teams
 
 urlpatterns = [
     path("accounts/profile", account.profile, name="account_profile"),
@@ -18,6 +18,9 @@ urlpatterns = [
     path("team/audit", audit.log, name="audit"),
     path("team/audit.<str:form>", audit.export, name="audit_export"),
     path("credits", purses.credit_list, name="credits"),
+    path("credits/limits", purses.credit_limits, name="credit_limits"),
+    path("credits/ledger", statements.ledger_page, name="ledger"),
+    path("credits/ledger.<str:form>", statements.ledger_export, name="ledger_export"),
     path("purchases", sales.purchase_list, name="purchases"),
     path("purchases/buy", sales.buy, name="buy"),
     path("purchases/<uuid:pk>", sales.purchase_page, name="purchase"),

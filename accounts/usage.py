@@ -3,6 +3,7 @@
 The database does the sums, in one statement that reads the purse's charges of the range by their index.
 """
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -13,6 +14,8 @@ from django.db.models import Count, F, Q, QuerySet, Sum
 
 from accounts.models import ApiKey, Entry, Team, User
 from accounts.models.ledger import EntryKind
+
+Who = str | int | None  # a model, or the row of a key or a person
 
 # What usage may be told by, and the entry's column that says it.
 DIMENSIONS = {"model": "model", "key": "key_id", "person": "person_id"}
@@ -37,7 +40,7 @@ class Used:
     """What one model, key or person spent on one day, in UTC. `who` is None where the ledger names none."""
 
     day: date
-    who: str | int | None
+    who: Who
     jobs: int
     credits: int
 
@@ -59,12 +62,16 @@ def by_day(team: Team, kind: str, *, first: date, last: date, by: str = "model")
         yield Used(row["day"], row["who"], row["jobs"], row["spent"])
 
 
-def names(team: Team, by: str, found: set[str | int | None]) -> dict[str | int | None, str]:
-    """What a page calls each `who` of this dimension: a model by itself, a key or a person as elsewhere on the site."""
+def names(team: Team, by: str, found: set[Who]) -> dict[Who, str]:
+    """What a page calls each of these: a model by itself, a key or a person as elsewhere on the site.
+
+    Keys of one name are told apart by their labels. None, and whoever is not there any more, has no name.
+    """
     known = found - {None, ""}
     if by == "key":
-        keys = ApiKey.objects.filter(team=team, pk__in=known)
-        return {key.pk: str(key) for key in keys}
+        keys = list(ApiKey.objects.filter(team=team, pk__in=known))
+        times = Counter(str(key) for key in keys)
+        return {key.pk: str(key) if times[str(key)] == 1 else f"{key} ({key.label})" for key in keys}
     if by == "person":
         # Of this team's ledger, so known to it, whether or not they are still a member.
         return {person.pk: person.get_full_name() for person in User.objects.filter(pk__in=known)}

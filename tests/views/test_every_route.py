@@ -78,6 +78,7 @@ def world(owner, stranger) -> World:
             "job_id": job.pk,
             "request_id": job.pk,
             "delivery_id": delivery.pk,
+            "form": "csv",
         },
         keyed={
             "key": owner.key.pk,

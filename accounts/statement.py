@@ -1,0 +1,93 @@
+"""Reads of a team's ledger for its page and its exports: filtered, newest first, found by key and not by counting."""
+
+import heapq
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from itertools import islice
+
+from django.db.models import Q
+
+from accounts import ledger, usage
+from accounts.models import ApiKey, Entry, Team, User
+from accounts.models.ledger import PurseKind
+
+CHUNK = 1000  # lines of an export that are in memory at a time
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Which lines; what is empty does not narrow. Days are those of UTC, both included."""
+
+    purse: str = ""
+    kind: str = ""
+    key: ApiKey | None = None
+    person: User | None = None
+    job: uuid.UUID | None = None
+    first: date | None = None
+    last: date | None = None
+
+
+ALL = Wanted()
+
+
+@dataclass(frozen=True)
+class Page:
+    """Lines, newest first; `before` is the position of the next page, "" on the last one."""
+
+    entries: list[Entry]
+    before: str
+
+
+def page(team: Team, wanted: Wanted = ALL, *, before: str = "", limit: int = 50) -> Page:
+    """The team's lines that stand behind the line `before`; the newest where that is none of the team's."""
+    found = _behind(team, wanted, _place(team, before), limit + 1)
+    more = len(found) > limit
+    return Page(found[:limit], str(found[limit - 1].pk) if more else "")
+
+
+def lines(team: Team, wanted: Wanted = ALL, *, chunk: int = CHUNK) -> Iterator[Entry]:
+    """All of them, read in chunks, so that a slow download holds neither memory nor a transaction.
+
+    Lines are only ever added, and at the newer end: what is written meanwhile stands before the first chunk.
+    """
+    place: Entry | None = None
+    while found := _behind(team, wanted, place, chunk):
+        yield from found
+        place = found[-1]
+
+
+def _behind(team: Team, wanted: Wanted, place: Entry | None, limit: int) -> list[Entry]:
+    # Each purse by itself, so that its index gives them in their order; the two are zipped here.
+    kinds = [wanted.purse] if wanted.purse else PurseKind.values
+    found = (_of_purse(team, kind, wanted, place, limit) for kind in kinds)
+    return list(islice(heapq.merge(*found, key=_order, reverse=True), limit))
+
+
+def _of_purse(team: Team, kind: str, wanted: Wanted, place: Entry | None, limit: int) -> list[Entry]:
+    rows = ledger.entries(team).filter(_narrowed(wanted), purse__kind=kind).order_by("-created_at", "-pk")
+    if place is not None:
+        # The last condition alone bounds the index; the first drops what stood on the page before.
+        rows = rows.filter(
+            Q(created_at__lt=place.created_at) | Q(pk__lt=place.pk), created_at__lte=place.created_at
+        )
+    return list(rows[:limit])
+
+
+def _narrowed(wanted: Wanted) -> Q:
+    equal = {"kind": wanted.kind, "key": wanted.key, "person": wanted.person, "job_id": wanted.job}
+    rows = Q(**{name: value for name, value in equal.items() if value})
+    if wanted.first or wanted.last:
+        rows &= usage.span(wanted.first or date(2000, 1, 1), wanted.last or date(9000, 1, 1))
+    return rows
+
+
+def _place(team: Team, before: str) -> Entry | None:
+    if not (before.isascii() and before.isdigit() and len(before) < 19):
+        return None
+    return Entry.objects.filter(purse__team=team, pk=int(before)).first()
+
+
+def _order(entry: Entry) -> tuple[object, int]:
+    return entry.created_at, entry.pk
