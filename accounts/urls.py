@@ -1,7 +1,19 @@
 from django.urls import path
 
 from accounts.payments.inbound import stripe_webhook
-from accounts.views import account, audit, invitations, keys, leaving, mail, members, purses, sales, statements, teams
+from accounts.views import (
+    account,
+    audit,
+    invitations,
+    keys,
+    leaving,
+    mail,
+    members,
+    purses,
+    sales,
+    statements,
+    teams,
+)
 
 urlpatterns = [
     path("accounts/profile", account.profile, name="account_profile"),
