@@ -69,7 +69,7 @@ class Migration(migrations.Migration):
                 ('paid_at', models.DateTimeField(null=True, verbose_name='paid')),
                 ('session_id', models.CharField(max_length=255, null=True, unique=True)),
                 ('payment_intent', models.CharField(blank=True, max_length=255)),
-                ('receipt_url', models.URLField(blank=True, max_length=1000)),
+                ('receipt_url', models.CharField(blank=True, max_length=1000)),
                 ('check_at', models.DateTimeField(null=True)),
                 ('checks', models.PositiveSmallIntegerField(default=0)),
                 ('refunded', models.PositiveIntegerField(default=0, verbose_name='refunded')),

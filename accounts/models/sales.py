@@ -120,7 +120,7 @@ class Purchase(models.Model):
     # Stripe's names: of the page on which it is paid, and of the payment, once there is one.
     session_id = models.CharField(max_length=255, null=True, unique=True)
     payment_intent = models.CharField(max_length=255, blank=True)
-    receipt_url = models.URLField(max_length=1000, blank=True)
+    receipt_url = models.CharField(max_length=1000, blank=True)
     # While it is open: when Stripe is asked next, and how often it was.
     check_at = models.DateTimeField(null=True)
     checks = models.PositiveSmallIntegerField(default=0)

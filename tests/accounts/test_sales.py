@@ -1,0 +1,408 @@
+"""Buying: Stripe is asked over HTTP by its own library, and asked again where its webhook does not come."""
+
+import json
+import threading
+import uuid
+from datetime import timedelta
+
+import pytest
+from django.contrib.messages import get_messages
+from django.urls import reverse
+from django.utils import timezone
+from pytest_httpserver import HTTPServer
+from werkzeug import Request, Response
+
+from accounts import sales
+from accounts.models import AuditEvent, Purchase, Role
+from accounts.payments import client
+from tests.accounts import stripe_shapes as shapes
+from tests.accounts.selling import KEY, available, make_pack, make_purchase, open_shop, state
+from tests.conftest import character
+
+CHECKOUT = "https://checkout.stripe.com/c/pay/cs_test_a1"
+SESSIONS = "/v1/checkout/sessions"
+START = 1000
+
+
+@pytest.fixture
+def stripe_site(settings, httpserver: HTTPServer) -> HTTPServer:
+    """A server that stands where Stripe's is."""
+    open_shop(settings)
+    settings.STRIPE_API_BASE = httpserver.url_for("").rstrip("/")
+    return httpserver
+
+
+def starts(server: HTTPServer, *, url: str = CHECKOUT, session_id: str = "cs_test_a1") -> list[Request]:
+    """Answer the creation of a checkout as Stripe does; returns the requests as they come."""
+    asked: list[Request] = []
+
+    def answer(request: Request) -> Response:
+        asked.append(request)
+        price = request.form["line_items[0][price_data][unit_amount]"]
+        purchase = Purchase(
+            pk=uuid.UUID(request.form["client_reference_id"]), price=int(price), currency="eur"
+        )
+        return Response(shapes.text(shapes.opened(purchase, url, id=session_id)), mimetype="application/json")
+
+    server.expect_request(SESSIONS, method="POST").respond_with_handler(answer)
+    return asked
+
+
+def told(server: HTTPServer, purchase: Purchase, **changed) -> None:
+    """Answer a question about the purchase's checkout."""
+    path = f"{SESSIONS}/{purchase.session_id}"
+    server.expect_request(path, method="GET").respond_with_json(shapes.opened(purchase, **changed))
+
+
+def buy(who, pack, **options):
+    return who.client.post(reverse("buy"), {"pack": pack.pk}, **options)
+
+
+def said(answer) -> list[str]:
+    return [str(message) for message in get_messages(answer.wsgi_request)]
+
+
+def make_due(purchase: Purchase, *, age: timedelta = timedelta(minutes=5)) -> None:
+    now = timezone.now()
+    Purchase.objects.filter(pk=purchase.pk).update(check_at=now - timedelta(seconds=1), created_at=now - age)
+
+
+# --- begun ----------------------------------------------------------------------------------------
+
+
+def test_buying_leads_to_stripes_page(owner, stripe_site):
+    asked = starts(stripe_site)
+    pack = make_pack(name_ru="Малый")
+    answer = buy(owner, pack, headers={"accept-language": "ru"})
+    assert (answer.status_code, answer["Location"]) == (302, CHECKOUT)
+    purchase = Purchase.objects.get()
+    assert (purchase.team, purchase.person, purchase.state) == (owner.team, owner.user, "open")
+    assert (purchase.credits, purchase.price, purchase.currency) == (500, 1000, "eur")
+    assert purchase.session_id == "cs_test_a1"
+    assert available(owner) == START
+
+    [request] = asked
+    assert request.headers["Authorization"] == f"Bearer {KEY}"
+    assert request.headers["Idempotency-Key"] == f"purchase-{purchase.pk}"
+    assert request.headers["Content-Type"] == "application/x-www-form-urlencoded"
+    assert "platform" not in json.loads(request.headers["X-Stripe-Client-User-Agent"])
+    form = request.form.to_dict()
+    ends = int(form.pop("expires_at"))
+    assert 22 * 3600 < ends - timezone.now().timestamp() < 24 * 3600
+    assert form == {
+        "mode": "payment",
+        "client_reference_id": str(purchase.pk),
+        "metadata[purchase]": str(purchase.pk),
+        "payment_intent_data[metadata][purchase]": str(purchase.pk),
+        "payment_intent_data[description]": "Малый",
+        "line_items[0][quantity]": "1",
+        "line_items[0][price_data][currency]": "eur",
+        "line_items[0][price_data][unit_amount]": "1000",
+        "line_items[0][price_data][product_data][name]": "Малый",
+        "adaptive_pricing[enabled]": "false",
+        "success_url": f"http://localhost:8000/purchases/{purchase.pk}",
+        "cancel_url": f"http://localhost:8000/purchases/{purchase.pk}/canceled",
+        "locale": "ru",
+        "customer_email": "owner@example.com",
+    }
+    assert AuditEvent.objects.get(action="credits.buy").details == {"purchase": str(purchase.pk)}
+
+
+def test_later_change_of_the_pack_does_not_change_what_was_bought(owner, stripe_site):
+    starts(stripe_site)
+    pack = make_pack()
+    buy(owner, pack)
+    pack.price, pack.credits = 1, 1
+    pack.save()
+    pack.delete()
+    purchase = Purchase.objects.get()
+    assert (purchase.credits, purchase.price, purchase.pack) == (500, 1000, None)
+
+
+def test_page_of_an_own_payment_domain_is_a_link(owner, stripe_site):
+    starts(stripe_site, url="https://pay.video.example.com/c/1")
+    answer = buy(owner, make_pack())
+    assert answer.status_code == 200
+    assert 'href="https://pay.video.example.com/c/1"' in answer.content.decode()
+
+
+@pytest.mark.parametrize("url", ["javascript:alert(1)", "", "http://checkout.stripe.com/x", "//evil.example"])
+def test_address_that_is_no_payment_page_is_never_followed(owner, stripe_site, url):
+    starts(stripe_site, url=url)
+    answer = buy(owner, make_pack())
+    assert answer["Location"] == reverse("purchase", args=[Purchase.objects.get().pk])
+
+
+@pytest.mark.parametrize(
+    ("status", "error", "calls", "sentence"),
+    [
+        (
+            401,
+            {"type": "invalid_request_error", "message": "Invalid API Key provided"},
+            1,
+            "Payments are not working",
+        ),
+        (403, {"type": "invalid_request_error", "message": "Not permitted"}, 1, "Payments are not working"),
+        (
+            429,
+            {"type": "invalid_request_error", "code": "rate_limit", "message": "Slow"},
+            1,
+            "payment service is busy",
+        ),
+        (
+            400,
+            {"type": "invalid_request_error", "message": "Amount too small"},
+            1,
+            "did not accept this purchase of €10",
+        ),
+        (500, {"type": "api_error", "message": "Oops"}, 2, "payment service does not answer"),
+    ],
+)
+def test_refusal_of_stripe_is_a_sentence_and_nothing_is_owed(
+    owner, stripe_site, status, error, calls, sentence
+):
+    stripe_site.expect_request(SESSIONS).respond_with_json({"error": error}, status=status)
+    answer = buy(owner, make_pack())
+    assert answer["Location"] == reverse("pricing")
+    [shown] = said(answer)
+    assert sentence in shown
+    assert "nothing was paid" in shown
+    assert len(stripe_site.log) == calls
+    assert len({request.headers["Idempotency-Key"] for request, _answer in stripe_site.log}) == 1
+    assert Purchase.objects.get().state == "expired"
+
+
+def test_answer_that_is_no_json_is_a_sentence(owner, stripe_site):
+    stripe_site.expect_request(SESSIONS).respond_with_data("<html>hello</html>")
+    assert "does not answer" in said(buy(owner, make_pack()))[0]
+
+
+def test_stripe_that_does_not_answer_in_time_is_given_up(owner, stripe_site, monkeypatch):
+    monkeypatch.setattr(client, "ANSWER_SECONDS", 0.2)
+    released = threading.Event()
+    stripe_site.expect_request(SESSIONS).respond_with_handler(
+        lambda request: released.wait(20) or Response("late")
+    )
+    answer = buy(owner, make_pack())
+    released.set()
+    assert "does not answer" in said(answer)[0]
+    assert Purchase.objects.get().state == "expired"
+
+
+def test_stripe_that_is_not_there_is_a_sentence(owner, settings):
+    open_shop(settings)
+    assert "does not answer" in said(buy(owner, make_pack()))[0]
+
+
+def test_only_owners_and_admins_buy(owner, teammate, stripe_site):
+    starts(stripe_site)
+    admin = character("admin@example.com", team=owner.team, role=Role.ADMIN)
+    pack = make_pack()
+    assert buy(teammate, pack).status_code == 403
+    assert Purchase.objects.count() == 0
+    assert buy(admin, pack)["Location"] == CHECKOUT
+
+
+@pytest.mark.parametrize("number", ["", "0", "-1", "x", "²", "99999999999999999999"])
+def test_pack_that_is_not_sold_is_not_found(owner, stripe_site, number):
+    make_pack(on_sale=False)
+    assert owner.client.post(reverse("buy"), {"pack": number}).status_code == 404
+
+
+def test_pack_that_is_off_sale_is_not_found(owner, stripe_site):
+    assert buy(owner, make_pack(on_sale=False)).status_code == 404
+
+
+def test_site_without_stripe_sells_nothing_and_says_so(owner):
+    answer = buy(owner, make_pack())
+    assert "ask its operator" in said(answer)[0]
+    assert Purchase.objects.count() == 0
+
+
+def test_team_cannot_begin_purchases_without_end(owner, stripe_site):
+    for _ in range(sales.BEGUN_AN_HOUR):
+        make_purchase(owner)
+    assert "many purchases within an hour" in said(buy(owner, make_pack()))[0]
+
+
+# --- coming back ----------------------------------------------------------------------------------
+
+
+def test_return_page_grants_nothing_by_itself(owner, stripe_site):
+    purchase = make_purchase(owner)
+    page = owner.client.get(reverse("purchase", args=[purchase.pk])).content.decode()
+    assert "Your payment is on its way" in page
+    assert available(owner) == START
+    assert owner.client.get(reverse("purchase_card", args=[purchase.pk])).status_code == 204
+    assert stripe_site.log == []
+
+
+def test_return_page_thanks_once_it_is_paid(owner, stripe_site):
+    purchase = make_purchase(owner, state="paid", receipt_url="https://pay.stripe.com/receipts/1")
+    for name in ("purchase", "purchase_card"):
+        page = owner.client.get(reverse(name, args=[purchase.pk])).content.decode()
+        assert "Thank you" in page
+        assert 'href="https://pay.stripe.com/receipts/1"' in page
+        assert "hx-get" not in page
+
+
+def test_canceled_page_says_that_nothing_was_paid(owner, stripe_site):
+    purchase = make_purchase(owner)
+    page = owner.client.get(reverse("purchase_canceled", args=[purchase.pk])).content.decode()
+    assert "Nothing was paid" in page
+    assert state(purchase) == "open"  # its page can still be paid until it runs out
+
+
+def test_purchases_are_their_teams_alone(owner, teammate, stranger, stripe_site):
+    purchase = make_purchase(owner, pack_name="Owlpack")
+    assert "Owlpack" in teammate.client.get(reverse("purchases")).content.decode()
+    assert "Owlpack" not in stranger.client.get(reverse("purchases")).content.decode()
+    for name in ("purchase", "purchase_card", "purchase_canceled"):
+        assert stranger.client.get(reverse(name, args=[purchase.pk])).status_code == 404
+
+
+# --- asked for ------------------------------------------------------------------------------------
+
+
+def test_payment_whose_webhook_never_came_is_found_by_asking(owner, stripe_site):
+    """As F3, for payments."""
+    purchase = make_purchase(owner)
+    make_due(purchase)
+    intent = {
+        "id": shapes.intent_of(purchase),
+        "object": "payment_intent",
+        "latest_charge": shapes.charge(purchase),
+    }
+    told(stripe_site, purchase, status="complete", payment_status="paid", payment_intent=intent)
+    assert sales.settle_open() == 1
+    purchase.refresh_from_db()
+    assert (purchase.state, purchase.payment_intent) == ("paid", shapes.intent_of(purchase))
+    assert purchase.receipt_url.startswith("https://pay.stripe.com/")
+    assert available(owner) == START + 500
+    [(request, _answer)] = stripe_site.log
+    assert request.args.to_dict() == {"expand[0]": "payment_intent.latest_charge"}
+    assert sales.settle_open() == 0
+
+
+def test_open_checkout_is_asked_about_less_and_less(owner, stripe_site):
+    purchase = make_purchase(owner)
+    told(stripe_site, purchase)
+    waits = []
+    for _ in range(9):
+        make_due(purchase)
+        assert sales.settle_open() == 1
+        purchase.refresh_from_db()
+        waits.append(round((purchase.check_at - timezone.now()) / timedelta(minutes=1)))
+    assert waits == [2, 4, 8, 16, 32, 64, 128, 240, 240]
+    assert (state(purchase), available(owner)) == ("open", START)
+
+
+def test_purchase_that_is_not_due_is_not_asked_about(owner, stripe_site):
+    make_purchase(owner, check_at=timezone.now() + timedelta(minutes=1))
+    make_purchase(owner, check_at=None)
+    assert sales.settle_open() == 0
+    assert stripe_site.log == []
+
+
+def test_checkout_that_ran_out_is_closed(owner, stripe_site):
+    purchase = make_purchase(owner)
+    make_due(purchase)
+    told(stripe_site, purchase, status="expired")
+    sales.settle_open()
+    assert (state(purchase), available(owner)) == ("expired", START)
+
+
+def test_checkout_older_than_a_day_is_ended_at_stripe(owner, stripe_site):
+    purchase = make_purchase(owner)
+    make_due(purchase, age=timedelta(hours=25))
+    told(stripe_site, purchase)
+    ended = shapes.opened(purchase, status="expired")
+    stripe_site.expect_request(f"{SESSIONS}/{purchase.session_id}/expire", method="POST").respond_with_json(
+        ended
+    )
+    sales.settle_open()
+    assert state(purchase) == "expired"
+    assert [request.method for request, _answer in stripe_site.log] == ["GET", "POST"]
+
+
+def test_slow_payment_is_waited_for_and_given_up_after_two_weeks(owner, stripe_site):
+    purchase = make_purchase(owner)
+    told(stripe_site, purchase, status="complete")
+    make_due(purchase, age=timedelta(days=13))
+    sales.settle_open()
+    assert state(purchase) == "open"
+    make_due(purchase, age=timedelta(days=15))
+    sales.settle_open()
+    assert state(purchase) == "failed"
+
+
+def test_purchase_that_never_reached_stripe_is_closed_without_asking(owner, stripe_site):
+    purchase = make_purchase(owner, session_id=None)
+    make_due(purchase, age=timedelta(hours=25))
+    sales.settle_open()
+    assert (state(purchase), stripe_site.log) == ("expired", [])
+
+
+def test_stripe_that_is_down_ends_the_round_and_loses_nothing(owner, stripe_site):
+    both = [make_purchase(owner) for _ in range(2)]
+    for purchase in both:
+        make_due(purchase)
+    stripe_site.expect_request(f"{SESSIONS}/{both[0].session_id}").respond_with_json({}, status=503)
+    stripe_site.expect_request(f"{SESSIONS}/{both[1].session_id}").respond_with_json({}, status=503)
+    assert sales.settle_open() == 1
+    assert [state(purchase) for purchase in both] == ["open", "open"]
+
+
+def test_checkout_that_stripe_does_not_know_holds_up_no_other(owner, stripe_site):
+    lost, good = make_purchase(owner), make_purchase(owner)
+    make_due(lost, age=timedelta(hours=25))
+    make_due(good)
+    unknown = {
+        "error": {"type": "invalid_request_error", "code": "resource_missing", "message": "No such session"}
+    }
+    stripe_site.expect_request(f"{SESSIONS}/{lost.session_id}").respond_with_json(unknown, status=404)
+    told(stripe_site, good, status="complete", payment_status="paid", payment_intent="pi_1")
+    assert sales.settle_open() == 2
+    assert (state(lost), state(good)) == ("expired", "paid")
+
+
+def test_site_without_stripe_asks_nothing(owner, stripe_site, settings):
+    make_due(make_purchase(owner))
+    settings.STRIPE_SECRET_KEY = ""
+    assert sales.settle_open() == 0
+    assert stripe_site.log == []
+
+
+def test_no_page_or_list_of_the_operators_shows_the_keys(owner, stripe_site):
+    owner.user.is_staff = owner.user.is_superuser = True
+    owner.user.save()
+    purchase = make_purchase(owner)
+    for name, args in [
+        ("accounts_purchase_changelist", []),
+        ("accounts_purchase_change", [purchase.pk]),
+        ("accounts_pack_changelist", []),
+        ("accounts_pack_add", []),
+        ("accounts_paymentevent_changelist", []),
+    ]:
+        page = owner.client.get(reverse(f"admin:{name}", args=args))
+        assert page.status_code == 200
+        assert KEY not in page.content.decode()
+    assert owner.client.get(reverse("admin:accounts_purchase_add")).status_code == 403
+    assert owner.client.post(reverse("admin:accounts_purchase_delete", args=[purchase.pk])).status_code == 403
+
+
+def test_operator_edits_packs_in_the_admin(owner, stripe_site):
+    owner.user.is_staff = owner.user.is_superuser = True
+    owner.user.save()
+    form = {
+        "name": "Big",
+        "purse": "api",
+        "credits": "5000",
+        "price": "4000",
+        "currency": "eur",
+        "position": "1",
+    }
+    add = reverse("admin:accounts_pack_add")
+    assert owner.client.post(add, {**form, "currency": "EUR"}).status_code == 200  # with the reason
+    assert owner.client.post(add, {**form, "on_sale": "on"}).status_code == 302
+    assert sales.packs_on_sale().get().per_credit_shown == "€0.008"
