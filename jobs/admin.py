@@ -4,15 +4,16 @@ jobs/connections.py."""
 from typing import Any
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.decorators import method_decorator
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 from django.views.decorators.debug import sensitive_post_parameters
 
-from accounts.admin import ReadOnlyAdmin
-from jobs import connections
+from accounts.admin import ReadOnlyAdmin, operator
+from jobs import connections, lifecycle
 from jobs.connection_form import ConnectionForm, OperatorConnectionForm
 from jobs.models import (
     Connection,
@@ -36,11 +37,21 @@ class EventInline(admin.TabularInline):
 @admin.register(Job)
 class JobAdmin(ReadOnlyAdmin):
     list_display = ("id", "team", "model", "state", "attempt", "created_at", "finished_at", "error_code")
-    list_filter = ("state", "model")
+    list_filter = ("state", "model", "is_test", "created_at")
     list_select_related = ("team",)
-    search_fields = ("id", "team__name")
+    search_fields = ("=id", "=external_id", "team__name", "person__email", "=key__public_id")
     exclude = ("output_token", "output_url", "callback_token")
     inlines = (EventInline,)
+    actions = ("cancel",)
+
+    def has_cancel_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("jobs.change_job")
+
+    @admin.action(description=_("Cancel, and give the credits back"), permissions=["cancel"])
+    def cancel(self, request: HttpRequest, chosen: QuerySet[Job]) -> None:
+        count = sum(lifecycle.cancel(job.pk, reason="By the site's operator.") for job in chosen)
+        sentence = ngettext("%(count)s job is canceled.", "%(count)s jobs are canceled.", count)
+        messages.success(request, sentence % {"count": count})
 
 
 class AttemptInline(admin.TabularInline):
@@ -151,9 +162,9 @@ class ConnectionAdmin(admin.ModelAdmin):
     @admin.action(description=_("Switch off"), permissions=["change"])
     def switch_off(self, request: HttpRequest, chosen: QuerySet[Connection]) -> None:
         for connection in chosen:
-            connections.switch_as_operator(connection, on=False)
+            connections.switch_as_operator(connection, on=False, who=operator(request))
 
     @admin.action(description=_("Switch on"), permissions=["change"])
     def switch_on(self, request: HttpRequest, chosen: QuerySet[Connection]) -> None:
         for connection in chosen:
-            connections.switch_as_operator(connection, on=True)
+            connections.switch_as_operator(connection, on=True, who=operator(request))

@@ -2,6 +2,8 @@
 
 from allauth.account.decorators import secure_admin_login
 from allauth.mfa.models import Authenticator
+from allauth.socialaccount.models import SocialApp, SocialToken
+from allauth.usersessions.models import UserSession
 from django.contrib import admin
 from django.http import FileResponse, Http404, HttpRequest
 from django.urls import include, path
@@ -24,8 +26,9 @@ def sample(request: HttpRequest, name: str) -> FileResponse:
 
 # The operator signs in like everybody: with the limits on guessing, and the second factor.
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
-# The stock page shows what a second factor is made of.
-admin.site.unregister(Authenticator)
+# Their stock pages show what a second factor, or a login at another service, is made of; that of the sessions searches
+# by a user name, which nobody has here.
+admin.site.unregister([Authenticator, SocialApp, SocialToken, UserSession])
 
 urlpatterns = [
     path("", include("jobs.urls")),

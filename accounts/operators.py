@@ -1,0 +1,127 @@
+"""What whoever runs the site does to people and teams: for the admin and the commands.
+
+Each can be repeated, and changes nothing the second time. Each is in the log of the team that it is about, put down to
+the operator.
+"""
+
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from accounts import audit, leaving, ledger, teams
+from accounts.models import Membership, Role, Team, User
+from accounts.teams import Refused
+
+
+def create_team(*, name: str, owner: User, who: audit.Who = audit.OPERATOR) -> tuple[Team, bool]:
+    """A team without credits, which that person owns; the one of theirs that is called so (False) where there is one.
+
+    Raises Refused for a name that is none.
+    """
+    name = teams.check_name(name)
+    with transaction.atomic():
+        # The person's row is locked, so that two at once make one team.
+        User.objects.select_for_update(of=("self",)).get(pk=owner.pk)
+        theirs = Membership.objects.filter(user=owner, role=Role.OWNER)
+        there = Team.objects.filter(pk__in=theirs.values("team"), name=name, deleted_at=None).first()
+        if there:
+            return there, False
+        team = teams.create_team(name=name, owner=owner)
+        audit.record("team.create", team=team, who=who, target=name, subject=owner)
+    return team, True
+
+
+def disable_person(user: User, *, who: audit.Who = audit.OPERATOR) -> bool:
+    """Let the person in no more, and end every session at once. False: they were shut out already.
+
+    What they made stays: a team's API keys go on working, whoever made them. Raises Refused for the last operator.
+    """
+    if leaving.is_last_operator(user):
+        raise Refused(
+            _("%(person)s is the site's only operator; make somebody else one first.") % {"person": user}
+        )
+    with transaction.atomic():
+        if not User.objects.filter(pk=user.pk, is_active=True).update(is_active=False):
+            return False
+        leaving.end_sessions(user)
+        _tell_teams_of(user, "member.disable", who)
+    return True
+
+
+def enable_person(user: User, *, who: audit.Who = audit.OPERATOR) -> bool:
+    """Let the person sign in again. False: they could."""
+    with transaction.atomic():
+        if not User.objects.filter(pk=user.pk, is_active=False).update(is_active=True):
+            return False
+        _tell_teams_of(user, "member.enable", who)
+    return True
+
+
+def _tell_teams_of(user: User, action: str, who: audit.Who) -> None:
+    for seat in Membership.objects.filter(user=user, team__deleted_at=None).select_related("team"):
+        audit.record(action, team=seat.team, who=who, subject=user)
+
+
+def disable_team(team: Team, *, who: audit.Who = audit.OPERATOR) -> bool:
+    """Nobody and no key does anything in the team from now on, and nothing of it is lost. False: it was so already.
+
+    Jobs that were submitted before go on to their end, and are charged and told of as ever.
+    """
+    with transaction.atomic():
+        open_ = Team.objects.filter(pk=team.pk, disabled_at=None, deleted_at=None)
+        if not open_.update(disabled_at=timezone.now()):
+            return False
+        audit.record("team.disable", team=team, who=who)
+    return True
+
+
+def enable_team(team: Team, *, who: audit.Who = audit.OPERATOR) -> bool:
+    """The team works again as before. False: it did, or is deleted."""
+    with transaction.atomic():
+        if not Team.objects.filter(pk=team.pk, disabled_at__isnull=False, deleted_at=None).update(
+            disabled_at=None
+        ):
+            return False
+        audit.record("team.enable", team=team, who=who)
+    return True
+
+
+def grant(
+    *, team: Team, kind: str, amount: int, note: str, reference: str, who: audit.Who = audit.OPERATOR
+) -> bool:
+    """Grant credits; False where `reference`, the operator's own, has granted them before."""
+    with transaction.atomic():
+        named = f"operator:{team.pk}:{kind}:{reference}"
+        if not ledger.grant(team=team, kind=kind, amount=amount, reference=named, note=note):
+            return False
+        audit.record("credits.grant", team=team, who=who, purse=kind, credits=amount, note=note)
+    return True
+
+
+def find_person(email: str) -> User:
+    """Raises LookupError with a sentence."""
+    user = User.objects.filter(email__iexact=email.strip()).first()
+    if user is None:
+        raise LookupError(f"Nobody here has the e-mail address {email.strip()!r}.")
+    return user
+
+
+def find_team(name: str) -> Team:
+    """A team by its id, its name where one team alone has it, or the address of whoever's first team it is.
+
+    Raises LookupError with a sentence.
+    """
+    name = name.strip()
+    known = Team.objects.filter(deleted_at=None)
+    if name.isdecimal() and len(name) < 19:
+        found = list(known.filter(pk=int(name)))
+    elif "@" in name:
+        found = list(known.filter(first_of__email__iexact=name))
+    else:
+        found = list(known.filter(name__iexact=name).order_by("pk")[:10])
+    if not found:
+        raise LookupError(f"There is no team {name!r}; `manage.py list_teams` names them all.")
+    if len(found) > 1:
+        ids = ", ".join(str(team.pk) for team in found)
+        raise LookupError(f"Several teams are called {name!r}; give the id of one of them: {ids}.")
+    return found[0]
