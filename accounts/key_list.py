@@ -79,6 +79,9 @@ def page(team: Team, *, words: str = "", chosen: str = "", after: int | None = N
 def _about(words: str) -> Q:
     # As a label is copied: sk_4fQz81LmNc0P_… and sk_test_…
     public_id = words.removeprefix("sk_").removeprefix("test_").rstrip("…._")
-    made_by = Q(created_by__name__icontains=words) | Q(created_by__email__icontains=words)
-    by_id = Q(public_id__contains=public_id) if public_id else Q()
-    return Q(name__icontains=words) | made_by | by_id
+    found = Q(public_id__contains=public_id) if public_id else Q()
+    # SQLite knows upper and lower case of ASCII alone.
+    for written in {words, words.lower(), words.upper(), words.capitalize(), words.title()}:
+        found |= Q(name__icontains=written)
+        found |= Q(created_by__name__icontains=written) | Q(created_by__email__icontains=written)
+    return found

@@ -185,6 +185,11 @@ def for_team(team: Team) -> QuerySet[ApiKey]:
     return ApiKey.objects.filter(team=team).select_related("team", "created_by")
 
 
+def active(team: Team) -> QuerySet[ApiKey]:
+    """Those that open, newest first."""
+    return for_team(team) & _active(timezone.now())
+
+
 def as_judged(key: ApiKey) -> QuerySet[ApiKey]:
     """The key's row, as long as it opens and is limited as `key` was when it was read: empty afterwards.
 

@@ -5,7 +5,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
@@ -145,7 +145,7 @@ def key_limits_page(request: HttpRequest, pk: int) -> HttpResponse:
     if key.revoked_at:
         messages.error(request, keys.KeyEnded().sentence)
         return redirect("key", key.pk)
-    form = LimitsForm(request.POST or None, limits=key_limits.of(key), is_test=key.is_test)
+    form = LimitsForm(_posted(request), limits=key_limits.of(key), is_test=key.is_test)
     if not form.is_valid():
         status = 422 if form.is_bound else 200
         return render(request, "accounts/key_limits.html", {"key": key, "form": form}, status=status)
@@ -164,7 +164,7 @@ def key_limits_page(request: HttpRequest, pk: int) -> HttpResponse:
 def key_roll(request: HttpRequest, pk: int) -> HttpResponse:
     """Asks for the overlap, then makes the key that takes the old one's place; that answer alone shows it whole."""
     key = _key(request, pk)
-    form = RollForm(request.POST or None)
+    form = RollForm(_posted(request))
     if not form.is_valid():
         status = 422 if form.is_bound else 200
         return render(request, "accounts/key_roll.html", {"key": key, "form": form}, status=status)
@@ -186,6 +186,11 @@ def key_revoke(request: HttpRequest, pk: int) -> HttpResponse:
     keys.revoke(key=key, who=audit.who(request))
     messages.success(request, _("The key %(name)s is revoked and opens nothing any more.") % {"name": key})
     return redirect("keys")
+
+
+def _posted(request: HttpRequest) -> QueryDict | None:
+    """What came with a POST, be it nothing; None where there was none."""
+    return request.POST if request.method == "POST" else None
 
 
 def _key(request: HttpRequest, pk: int) -> ApiKey:

@@ -118,7 +118,7 @@ def _newest_key(request: HttpRequest) -> ApiKey | None:
     """The reader's own key, for the examples: what may be shown of it."""
     if not access.may(request.membership, "keys.read", request.team):
         return None
-    return keys.for_team(request.team).filter(revoked_at=None).first()
+    return keys.active(request.team).first()
 
 
 def _endpoints() -> Iterator[tuple[str, str, str]]:

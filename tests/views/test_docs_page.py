@@ -3,8 +3,10 @@
 import html
 
 import pytest
+from django.utils import timezone
 
 from accounts import keys
+from accounts.key_limits import Limits
 from accounts.models import Role
 from jobs import idempotency
 from jobs.api import body, codes, describe
@@ -25,10 +27,12 @@ def test_a_reader_finds_the_newest_key_that_works_and_never_its_secret(owner):
     newest, secret = keys.issue(team=owner.team, created_by=owner.user, name="laptop")
     revoked, _secret = keys.issue(team=owner.team, created_by=owner.user, name="gone")
     keys.revoke(key=revoked)
+    expired, _secret = keys.issue(team=owner.team, created_by=owner.user, limits=Limits(timezone.now()))
     text = page(owner.client)
     assert f"export KEY={newest.label}" in text
     assert "“laptop”" in text
     assert revoked.public_id not in text
+    assert expired.public_id not in text
     assert secret.split("_")[-1] not in text
 
 
