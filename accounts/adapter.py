@@ -9,10 +9,10 @@ from allauth.account.models import EmailAddress, EmailConfirmation
 from allauth.core import context
 from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
-from allauth.socialaccount.models import SocialLogin
+from allauth.socialaccount.models import SocialApp, SocialLogin
 from django.conf import settings
 from django.contrib import messages
-from django.http import HttpRequest
+from django.http import Http404, HttpRequest
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
@@ -30,6 +30,10 @@ class AccountAdapter(DefaultAccountAdapter):
             # The token of an invitation that was followed and is still open (accounts.views.invitations).
             return bool(request.session.get("invitation"))
         return settings.ACCOUNT_SIGNUP == "open"
+
+    def new_user(self, request: HttpRequest) -> User:
+        # Not the database's default: a person who is not saved yet is put into the session between two pages.
+        return User(language="")
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
         """Send, or say that mail does not work: the same words whether or not the address has an account."""
@@ -63,7 +67,13 @@ class AccountAdapter(DefaultAccountAdapter):
 
 
 class SocialAccountAdapter(DefaultSocialAccountAdapter):
-    """Takes the name that another site gives for a person."""
+    """Knows the other sites that the settings give keys of, and takes the name that they give for a person."""
+
+    def get_app(self, request: HttpRequest, provider: str, client_id: str | None = None) -> SocialApp:
+        try:
+            return super().get_app(request, provider, client_id)
+        except SocialApp.DoesNotExist as error:
+            raise Http404(f"There is no login by {provider} here.") from error
 
     def populate_user(self, request: HttpRequest, sociallogin: SocialLogin, data: dict[str, Any]) -> User:
         user: User = super().populate_user(request, sociallogin, data)

@@ -12,6 +12,7 @@ from django.urls import reverse
 from accounts.models import User
 from tests.accounts import hashing
 from tests.accounts.hashing import CountingHasher
+from tests.accounts.signing_in import production as production
 from tests.conftest import PASSWORD
 
 KNOWN = "known@example.com"
@@ -22,15 +23,8 @@ UNKNOWN = "other@example.com"  # all of one length
 
 
 @pytest.fixture(autouse=True)
-def _production(settings, db):
-    settings.ACCOUNT_EMAIL_VERIFICATION = "mandatory"
-    settings.ACCOUNT_EMAIL_VERIFICATION_BY_CODE_ENABLED = True
-    settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
+def _people(production, settings):
     settings.PASSWORD_HASHERS = [hashing.NAME]
-
-
-@pytest.fixture(autouse=True)
-def _people(_production):
     for email, password in [(KNOWN, PASSWORD), (PASSWORDLESS, None), (SWITCHED_OFF, PASSWORD)]:
         user = User.objects.create_user(email, password)
         EmailAddress.objects.create(user=user, email=email, verified=True, primary=True)
@@ -55,6 +49,11 @@ class Visit:
         self._note(answer)
         if answer.status_code == 302:
             self._note(self.client.get(answer.url))
+
+    def look(self, *names: str) -> None:
+        """Open these pages in the middle of it."""
+        for name in names:
+            self._note(self.client.get(reverse(name)))
 
     def _note(self, answer) -> None:
         body = answer.content.decode().replace(self.email, "ADDRESS")
@@ -176,3 +175,28 @@ def test_passkey_login_asks_about_no_account():
     headers = {"accept": "application/json"}
     options = Client().get(reverse("mfa_login_webauthn"), headers=headers).json()["request_options"]
     assert not options["publicKey"].get("allowCredentials")
+
+
+# What a person can open while a code is awaited.
+PAGES = [
+    "home",
+    "account_login",
+    "account_signup",
+    "account_request_login_code",
+    "account_reset_password",
+    "history",
+]
+PAGES += [
+    "account_email_verification_sent",
+    "account_confirm_login_code",
+    "mfa_authenticate",
+    "account_email",
+]
+
+
+@pytest.mark.parametrize("begin", [signing_up, asking_for_a_code, resetting, guessing])
+def test_pages_opened_meanwhile_are_alike(begin):
+    visits = [begin(UNKNOWN), begin(KNOWN)]
+    for visit in visits:
+        visit.look(*PAGES)
+    assert_alike(visits[1], visits[0])
