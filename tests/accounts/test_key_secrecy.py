@@ -6,6 +6,7 @@ import re
 
 import pytest
 from django.apps import apps
+from django.db import connection
 from django.urls import reverse
 
 from accounts import keys
@@ -27,8 +28,10 @@ def operator(owner):
 
 
 def used(client, character, caplog):
-    """The key, after it did everything that a key can do, and the log of that in full."""
-    caplog.set_level(logging.DEBUG)
+    """The key, after it did everything that a key can do, and the log of that in full, SQL included."""
+    for name in (None, "django.request", "django.db.backends"):
+        caplog.set_level(logging.DEBUG, logger=name)
+    connection.force_debug_cursor = True
     wrong = character.secret[:-1] + ("a" if character.secret[-1] != "a" else "b")
     for secret in (character.secret, wrong):
         headers = {"Authorization": f"Bearer {secret}"}
@@ -37,12 +40,14 @@ def used(client, character, caplog):
         client.post("/api/v1/lipsync-image", json.dumps(BODY), "application/json", headers=headers)
         client.post("/api/v1/lipsync-image", "{", "application/json", headers=headers)
     client.get("/api/v1/key", {"key": character.secret})
+    connection.force_debug_cursor = False
     return character.secret, caplog.text
 
 
 def test_no_log_has_a_key(owner, client, caplog):
     secret, log = used(client, owner, caplog)
-    assert "/api/v1/key" in log  # it was listened to
+    assert "Unauthorized: /api/v1/key" in log  # it was listened to
+    assert owner.key.public_id in log
     assert secret.split("_")[2][:20] not in log
 
 
