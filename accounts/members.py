@@ -5,6 +5,7 @@ leave a team without an owner, and so that somebody who has just lost a role doe
 """
 
 from django.db import models, transaction
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts import access, audit, invitations, teams
@@ -19,7 +20,8 @@ class Gone(LookupError):
 def of_team(team: Team) -> models.QuerySet[Membership]:
     """Everybody in it, owners first, with the number of live keys that they made here."""
     rank = models.Case(*(models.When(role=role, then=place) for place, role in enumerate(Role.values)))
-    made = ApiKey.objects.filter(team=team, created_by=models.OuterRef("user"), revoked_at=None)
+    live = models.Q(revoked_at=None) & (models.Q(expires_at=None) | models.Q(expires_at__gt=timezone.now()))
+    made = ApiKey.objects.filter(live, team=team, created_by=models.OuterRef("user"))
     counted = made.order_by().values("created_by").annotate(number=models.Count("pk")).values("number")
     seats = Membership.objects.filter(team=team).select_related("user")
     return seats.annotate(rank=rank, keys=models.Subquery(counted)).order_by("rank", "pk")

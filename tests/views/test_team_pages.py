@@ -69,6 +69,7 @@ def test_each_role_sees_the_people_and_what_is_theirs_to_change(owner, admin, te
         assert (reverse("member_role", args=[teammate.membership.pk]) in page) is offers
         assert (reverse("member_role", args=[owner.membership.pk]) in page) is False
         assert (reverse("team_transfer", args=[teammate.membership.pk]) in page) is (person is owner)
+        assert (reverse("team_delete") in page) is (person is owner)
     page = text(admin.client.get(reverse("team")))
     assert reverse("member_remove", args=[owner.membership.pk]) not in page
     assert 'value="owner"' not in page
