@@ -197,6 +197,9 @@ def as_judged(key: ApiKey) -> QuerySet[ApiKey]:
     have revoked the key or narrowed its limits, and what was judged by the old ones must not go through.
     """
     judged = {name: getattr(key, name) for name in key_limits.JUDGED_BEFORE_SPENDING}
+    if not ledger.is_limited(key):
+        # What it spends is not counted; once it has a limit of credits, it must be.
+        judged |= {"daily_credits": None, "total_credits": None}
     return (
         _active(timezone.now())
         .filter(pk=key.pk, team__disabled_at=None, team__deleted_at=None)

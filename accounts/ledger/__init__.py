@@ -20,6 +20,7 @@ machine), so that no two writers wait for each other; whoever needs a key's row 
 it with `select_for_update(no_key=True)`, which lets the lines that name the key in.
 """
 
+from accounts.ledger.counting import is_limited
 from accounts.ledger.errors import (
     BelowZero,
     CannotPay,
@@ -71,6 +72,7 @@ __all__ = [
     "expiring",
     "give_back",
     "grant",
+    "is_limited",
     "low_purses",
     "new_reference",
     "note_alerted",

@@ -42,6 +42,7 @@ def day_spent(key: ApiKey, moment: datetime) -> int:
 
 
 def is_limited(key: ApiKey) -> bool:
+    """Whether the key has a limit of credits: what it spends is counted."""
     return key.daily_credits is not None or key.total_credits is not None
 
 

@@ -29,8 +29,8 @@ def set_limits(*, team: Team, kind: str, monthly_cap: int | None, alert_below: i
 def count_for_key(key: ApiKey) -> None:
     """Set a key's counters right by the ledger, in the transaction that gives it its limits.
 
-    Requests that were let in before that transaction's end and reserve after it are not counted: a limit holds
-    for those that come later.
+    A request that read the key before and reserves after is stopped by keys.as_judged(). On PostgreSQL one that
+    waits for the purse while this transaction ends is not, and is not counted: the limit holds from the next on.
     """
     now = timezone.now()
     with transaction.atomic():

@@ -9,7 +9,7 @@ import uuid
 from datetime import timedelta
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import Case, Exists, F, Q, Value, When
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
@@ -67,7 +67,16 @@ def submit(request: HttpRequest) -> HttpResponse:
     new.turn = line.turn_of(new)
     with transaction.atomic():
         purse = Purse.objects.filter(team=key.team, kind="api")
-        purse.filter(available__gte=20).update(available=F("available") - 20, reserved=F("reserved") + 20)
+        month = timezone.now().date().replace(day=1)
+        spent = Case(When(month__gte=month, then=F("month_spent")), default=0) + 20
+        in_use = ApiKey.objects.filter(pk=key.pk, revoked_at=None, team__disabled_at=None)
+        room = Q(monthly_cap=None) | Q(monthly_cap__gte=spent)
+        purse.filter(room, Exists(in_use), available__gte=20, reserved__gte=-20).update(
+            available=F("available") - 20,
+            reserved=F("reserved") + 20,
+            month=Case(When(month__gte=month, then=F("month")), default=Value(month)),
+            month_spent=spent,
+        )
         Entry(
             purse_id=purse.values("pk"),
             kind="reserve",

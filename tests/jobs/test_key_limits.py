@@ -157,6 +157,8 @@ CHANGES = {
     "model": {"allowed_models": ["lipsync-video"]},
     "resolution": {"resolutions": ["720p"]},
     "address": {"addresses": ["203.0.113.7"]},
+    "credits a day": {"daily_credits": 5000},
+    "credits in all": {"total_credits": 5000},
 }
 
 
