@@ -4,6 +4,7 @@ from accounts.payments.inbound import stripe_webhook
 from accounts.views import (
     account,
     audit,
+    elsewhere,
     invitations,
     keys,
     leaving,
@@ -17,6 +18,8 @@ from accounts.views import (
 
 urlpatterns = [
     path("accounts/profile", account.profile, name="account_profile"),
+    path("accounts/google/login/", elsewhere.google_login, name="google_login"),
+    path("accounts/github/login/", elsewhere.github_login, name="github_login"),
     path("accounts/sessions/<int:pk>/end", account.session_end, name="session_end"),
     path("i18n/setlang/", account.set_language, name="set_language"),
     path("keys", keys.key_list_page, name="keys"),

@@ -81,6 +81,16 @@ def test_both_are_offered_with_keys(keys):
     assert "Continue with GitHub" in page
 
 
+@pytest.mark.parametrize(
+    ("name", "host"),
+    [("google_login", "https://accounts.google.com"), ("github_login", "https://github.com")],
+)
+def test_content_policy_lets_the_form_lead_to_the_other_site_alone(keys, name, host):
+    policy = Client().get(reverse(name))["Content-Security-Policy"]
+    assert f"form-action 'self' {host};" in f"{policy};"
+    assert host not in Client().get(reverse("account_login"))["Content-Security-Policy"]
+
+
 def test_person_known_elsewhere_gets_an_account_and_a_team(elsewhere):
     client = Client()
     by_google(client, "ada@example.com", answers=elsewhere)

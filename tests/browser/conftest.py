@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page
 
+from accounts import outbox
+from accounts.outbox import Mail
 from jobs.samples import portrait_path
 from lipsyncweb.livesite import LiveSite
 
@@ -56,6 +58,10 @@ class Visitor:
     def go(self, path: str) -> None:
         self.page.goto(self.site.url + path)
 
+    def mail(self) -> Mail:
+        """The newest message that the site would have sent."""
+        return outbox.latest(self.site.data_dir / "outbox", limit=1)[0]
+
     def sign_up(self) -> str:
         email = f"{uuid.uuid4().hex[:12]}@example.com"
         self.go("/accounts/signup/")
@@ -69,14 +75,14 @@ class Visitor:
 
 @pytest.fixture
 def visit(browser: Browser, site: LiveSite) -> Iterator[Callable[..., Visitor]]:
-    """Makes visitors; at the end none of them may have met an error in the console."""
+    """Makes visitors of the site or another; at the end none of them may have met an error in the console."""
     visitors: list[Visitor] = []
 
-    def make(size: str = "desktop", **options) -> Visitor:
+    def make(size: str = "desktop", *, at: LiveSite = site, **options) -> Visitor:
         context = browser.new_context(**{"viewport": SIZES[size], "locale": "en-GB", **options})
         context.add_init_script(REPORT_VIOLATIONS)
         page = context.new_page()
-        visitor = Visitor(page=page, context=context, site=site, troubles=[])
+        visitor = Visitor(page=page, context=context, site=at, troubles=[])
         page.on("console", lambda message: _note(visitor, message))
         page.on("pageerror", lambda error: visitor.troubles.append(str(error)))
         visitors.append(visitor)

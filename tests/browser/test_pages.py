@@ -14,6 +14,8 @@ PUBLIC = [
     "/outbox",
     "/accounts/login/",
     "/accounts/signup/",
+    "/accounts/login/code/",
+    "/accounts/3rdparty/login/cancelled/",
     "/accounts/password/reset/",
 ]
 PRIVATE = [
@@ -25,9 +27,11 @@ PRIVATE = [
     "/connections/new",
     "/webhooks",
     "/webhooks/check",
+    "/accounts/profile",
     "/accounts/email/",
     "/accounts/password/change/",
     "/accounts/2fa/",
+    "/accounts/2fa/webauthn/",
     "/accounts/sessions/",
     "/accounts/logout/",
 ]
