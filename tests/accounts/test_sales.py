@@ -108,6 +108,13 @@ def test_buying_leads_to_stripes_page(owner, stripe_site):
     assert AuditEvent.objects.get(action="credits.buy").details == {"purchase": str(purchase.pk)}
 
 
+def test_address_that_stripe_would_refuse_is_not_sent(db, stripe_site):
+    operator = character("operator@localhost")
+    asked = starts(stripe_site)
+    buy(operator, make_pack())
+    assert "customer_email" not in asked[0].form
+
+
 def test_later_change_of_the_pack_does_not_change_what_was_bought(owner, stripe_site):
     starts(stripe_site)
     pack = make_pack()

@@ -17,6 +17,7 @@ from django.urls import reverse
 from accounts import access, audit, invitations
 from accounts.models import Role
 from jobs.models import Connection, Upload
+from tests.accounts.selling import make_purchase
 from tests.conftest import Character, character
 from tests.jobs.making import make_job
 from tests.jobs.receiving import ended
@@ -88,6 +89,7 @@ def world(owner, stranger) -> World:
             "member": seat.pk,
             "team_transfer": seat.pk,
             "invitation": invitation.pk,
+            "purchase": make_purchase(owner, pack_name=MARK).pk,
         },
     )
 
