@@ -16,6 +16,7 @@ from django.http import Http404, HttpRequest
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
+from accounts import invitations
 from accounts.models import User
 from lipsyncweb.secretbox import seal, unseal
 
@@ -27,8 +28,7 @@ class AccountAdapter(DefaultAccountAdapter):
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         if settings.ACCOUNT_SIGNUP == "invited":
-            # The token of an invitation that was followed and is still open (accounts.views.invitations).
-            return bool(request.session.get("invitation"))
+            return invitations.waiting_in(request.session) is not None
         return settings.ACCOUNT_SIGNUP == "open"
 
     def new_user(self, request: HttpRequest) -> User:

@@ -8,6 +8,7 @@ from django.core import mail
 from django.test import Client
 from django.urls import reverse
 
+from accounts import audit, invitations
 from accounts.models import User
 from lipsyncweb import checks
 from tests.accounts.signing_in import is_in, mailed_code, person, show_again, sign_in, sign_up
@@ -255,6 +256,7 @@ def test_closed_site_takes_no_sign_up_and_offers_none(settings, closed):
 
 def test_invited_person_may_sign_up_where_others_may_not(settings):
     settings.ACCOUNT_SIGNUP = "invited"
+    invitation, token = invitations.invite(actor=owner.membership, role="member", who=audit.Who())
     client = Client()
     client.get(reverse("account_login"))
     session = client.session
@@ -262,6 +264,11 @@ def test_invited_person_may_sign_up_where_others_may_not(settings):
     session.save()
     client.cookies[settings.SESSION_COOKIE_NAME] = session.session_key
     assert "Make an account" in client.get(reverse("account_login")).content.decode()
+    invitations.revoke(actor=owner.membership, invitation_id=invitation.pk, who=audit.Who())
+    assert "No new accounts" in sign_up(client, "ada@example.com").content.decode()
+
+    _, token = invitations.invite(actor=owner.membership, role="member", who=audit.Who())
+    client.get(reverse("join_link", args=[token]))
     assert sign_up(client, "ada@example.com").status_code == 302
     assert User.objects.exists()
 

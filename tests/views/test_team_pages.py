@@ -12,6 +12,8 @@ from django.utils import timezone
 
 from accounts import access, audit, invitations, members
 from accounts.models import AuditEvent, Invitation, Membership, Role, Team, User
+from tests.accounts.signing_in import mailed_code
+from tests.accounts.signing_in import production as production
 from tests.conftest import PASSWORD, character
 from tests.jobs.making import make_job
 
@@ -275,6 +277,31 @@ def test_a_new_account_comes_back_to_accept(owner):
         (person.pk, "owner"),
         (owner.user.pk, "member"),
     }
+
+
+def test_a_new_account_comes_back_after_it_has_confirmed_its_address(owner, production):
+    client = Client()
+    open_link(client, link_to(owner, email="new@example.com"))
+    form = {"email": "new@example.com", "password1": PASSWORD, "password2": PASSWORD, "next": reverse("join")}
+    answer = client.post(reverse("account_signup"), form)
+    assert not Membership.objects.filter(team=owner.team, user__email="new@example.com").exists()
+    answer = client.post(answer["Location"], {"code": mailed_code()})
+    assert answer["Location"] == reverse("join")
+    assert client.post(reverse("join"))["Location"] == reverse("team")
+
+
+def test_no_token_is_logged(owner, stranger, caplog):
+    caplog.set_level(0)
+    tokens = ["x" * 32]
+    for end in ({}, {"revoked_at": timezone.now()}, {"expires_at": timezone.now()}):
+        link = link_to(owner)
+        tokens.append(link.rpartition("/")[2])
+        Invitation.objects.filter(digest=invitations.digest(tokens[-1])).update(**end or {"email": ""})
+    for token in tokens:
+        for client in (Client(), stranger.client):
+            client.get(reverse("join_link", args=[token]), follow=True)
+            client.post(reverse("join"))
+        assert token not in caplog.text
 
 
 def test_accepting_wants_somebody_signed_in(owner):
