@@ -142,7 +142,7 @@ def test_a_stranger_finds_nothing_of_the_team(world):
     wrong = []
     for route in routes("team"):
         path = world.path(route)
-        own = set(route.parameters) <= {"slug", "name"}  # the stranger's own page of that name
+        own = set(route.parameters) <= {"slug", "name", "form"}  # the stranger's own page of that name
         answers = [world.stranger.client.get(path)]
         if not own:
             wrong += [
