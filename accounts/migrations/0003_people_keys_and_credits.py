@@ -207,6 +207,11 @@ class Migration(migrations.Migration):
         ),
         migrations.AlterField(
             model_name='entry',
+            name='key',
+            field=models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.apikey'),
+        ),
+        migrations.AlterField(
+            model_name='entry',
             name='reference',
             field=models.CharField(max_length=200),
         ),
@@ -225,6 +230,10 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name='entry',
             index=models.Index(fields=['purse', 'created_at'], name='entry_by_time'),
+        ),
+        migrations.AddIndex(
+            model_name='entry',
+            index=models.Index(fields=['key', 'created_at'], name='entry_by_key'),
         ),
         migrations.AddIndex(
             model_name='entry',

@@ -84,7 +84,8 @@ class Entry(models.Model):
     model = models.CharField(max_length=40, blank=True, db_default="")
     # Of a grant: when what is left of it goes; empty: never.
     expires_at = models.DateTimeField(null=True)
-    key = models.ForeignKey(ApiKey, null=True, on_delete=models.PROTECT, related_name="+")
+    # Its index is entry_by_key, which knows the order as well.
+    key = models.ForeignKey(ApiKey, null=True, on_delete=models.PROTECT, related_name="+", db_index=False)
     person = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+"
     )
@@ -106,6 +107,8 @@ class Entry(models.Model):
             models.Index(fields=["purse", "-id"], name="entry_by_purse"),
             # Usage by day, and exports of a range.
             models.Index(fields=["purse", "created_at"], name="entry_by_time"),
+            # A key's page: what it spent by day; and what counts towards its limits.
+            models.Index(fields=["key", "created_at"], name="entry_by_key"),
             # A job's charges, and the reconciliation.
             models.Index(fields=["job_id"], name="entry_by_job"),
             # The sweep looks for a purse's first grant that expires.

@@ -32,7 +32,8 @@ class Job(models.Model):
     person = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+"
     )
-    key = models.ForeignKey(ApiKey, null=True, on_delete=models.PROTECT, related_name="+")
+    # Its index is job_by_key, which knows the order as well.
+    key = models.ForeignKey(ApiKey, null=True, on_delete=models.PROTECT, related_name="+", db_index=False)
 
     # What was asked for. form_state is the frozen snapshot of jobs/form_state.py.
     model = models.CharField(max_length=40)
@@ -117,6 +118,8 @@ class Job(models.Model):
         indexes = [
             # The history page: a team's jobs, newest first.
             models.Index(fields=["team", "-created_at", "-id"], name="job_by_team"),
+            # A key's page: what it submitted last.
+            models.Index(fields=["key", "-created_at", "-id"], name="job_by_key"),
             # The API's list of the jobs that a client gave one reference.
             models.Index(fields=["team", "reference", "-created_at", "-id"], name="job_by_reference"),
             # The next in a line, a job's position, the least turn. With what some are passed over for: files that
