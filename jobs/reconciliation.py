@@ -1,28 +1,46 @@
 """Invariants of credits and of webhooks, checked against the rows (I1, I2, I3, I6, I11 of the reliability rules).
 
-Each is one statement, which sees one moment of a busy site, whatever the database's isolation.
+Each is one statement, which sees one moment of a busy site, whatever the database's isolation; where there are two,
+they are read in the order in which nothing that happens in between looks wrong.
 """
 
+import uuid
 from collections.abc import Iterator
 from datetime import timedelta
+from itertools import groupby
+from operator import attrgetter
 from typing import Any
 
 from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet, Subquery, Sum
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
-from accounts.models import Entry, Purse, Team
+from accounts.ledger.counting import day_of, outstanding
+from accounts.models import ApiKey, Entry, Purchase, Purse, Team
 from accounts.models.ledger import EntryKind, PurseKind
+from accounts.models.sales import PurchaseState
 from jobs.models import Job, State, WebhookDelivery
 from jobs.models.deliveries import DeliveryState
 from jobs.models.jobs import ACTIVE_STATES
 
+COUNTED = (EntryKind.RESERVE, EntryKind.GIVE_BACK)  # what counts as spent, and what no longer does
+PURCHASE = "purchase:"  # and its number: the reference of its entry
 TAKEN_UP_WITHIN = timedelta(days=1)  # after it is due; its receiver may have a long line
 
 
 def findings() -> list[str]:
     """One sentence for each thing that does not add up."""
-    checks = (_balances, _purses, _reservations, _unfinished_jobs, _ended_jobs, _webhooks)
+    checks = (
+        _balances,
+        _purses,
+        _reservations,
+        _unfinished_jobs,
+        _ended_jobs,
+        _months,
+        _keys,
+        _purchases,
+        _webhooks,
+    )
     return [sentence for check in checks for sentence in check()]
 
 
@@ -91,6 +109,90 @@ def _ended_jobs() -> Iterator[str]:
             f"Job {job.pk} ({job.state}) has {job.charges} charges and cost {-job.moved}, "
             f"not {job.charged}{held}."
         )
+
+
+def _months() -> Iterator[str]:
+    """What each purse has counted in its month is what its lines say."""
+    # Before the lines are read: what was counted then has its lines by now.
+    counted = dict(Purse.objects.exclude(month_spent=0).values_list("pk", "month_spent"))
+    for purse_id, counter, spent in _counters("purse", "month", "month_spent"):
+        counted.pop(purse_id, None)
+        if counter != spent:
+            yield f"Purse {purse_id} counts {counter} spent in its month, but its entries say {spent}."
+    for purse_id, counter in counted.items():
+        yield f"Purse {purse_id} counts {counter} spent in its month, but it has no entries of it."
+
+
+def _keys() -> Iterator[str]:
+    """What each key with a limit has counted, on its day and in all, is what its lines say."""
+    limited = Q(daily_credits__isnull=False) | Q(total_credits__isnull=False)
+    lines = Entry.objects.filter(key=OuterRef("pk"), kind__in=COUNTED)
+    keys = ApiKey.objects.filter(limited).annotate(spent=-_one(lines, "key", Sum("available_change")))
+    for key in keys.exclude(spent_in_all=F("spent")).order_by("pk"):
+        yield f"Key {key.public_id} counts {key.spent_in_all} spent in all, but its entries say {key.spent}."
+    limited = Q(key__daily_credits__isnull=False) | Q(key__total_credits__isnull=False)
+    for key_id, counter, spent in _counters("key", "spent_day", "spent_on_day", limited):
+        if counter != spent:
+            yield f"Key number {key_id} counts {counter} spent on its day, but its entries say {spent}."
+
+
+def _counters(
+    owner: str, since: str, counter: str, within: Q | None = None
+) -> Iterator[tuple[int, int, int]]:
+    """Of each owner with a reservation since the day that its counter began on: its number, what it has counted, and
+    what was reserved since then and has not been given back."""
+    began = f"{owner}__{since}"
+    also = Entry.objects.filter(
+        kind=EntryKind.RESERVE, job_id=OuterRef("job_id"), created_at__gte=OuterRef(began)
+    )
+    lines = (
+        Entry.objects.filter(within or Q(), kind__in=COUNTED)
+        .filter(Q(created_at__gte=F(began)) | Exists(also))
+        .annotate(began=F(began), counter=F(f"{owner}__{counter}"))
+        .order_by(f"{owner}_id", "job_id", "pk")
+    )
+    for owner_id, of_owner in groupby(lines.iterator(), key=attrgetter(f"{owner}_id")):
+        counted = spent = 0
+        for job_id, of_job in groupby(of_owner, key=attrgetter("job_id")):
+            of_one = list(of_job)
+            began_on, counted = of_one[0].began, of_one[0].counter
+            # What was reserved without a job goes on counting.
+            kept = of_one if job_id else [line for line in of_one if line.kind == EntryKind.RESERVE]
+            spent += sum(amount for at, amount in outstanding(kept) if day_of(at) >= began_on)
+        yield owner_id, counted, spent
+
+
+def _purchases() -> Iterator[str]:
+    """Each purchase that was paid has its one entry, of as many credits; and no other has one."""
+    paid = {_reference(each): each for each in Purchase.objects.filter(state=PurchaseState.PAID)}
+    lines = Entry.objects.filter(kind=EntryKind.PURCHASE).select_related("purse")
+    bought = {line.reference: line for line in lines.iterator()}
+    for reference, purchase in paid.items():
+        line = bought.pop(reference, None)
+        if line is None:
+            yield f"Purchase {purchase.pk} was paid, but has no entry."
+        elif _gets(line) != (purchase.team_id, purchase.purse, purchase.credits):
+            yield f"Purchase {purchase.pk} is of {purchase.credits} credits, but entry {line.pk} is another."
+    for reference, line in bought.items():
+        # It may have been paid since the purchases were read.
+        name = reference.removeprefix(PURCHASE)
+        if not Purchase.objects.filter(pk=_uuid(name), state=PurchaseState.PAID).exists():
+            yield f"Entry {line.pk} is of a purchase ({reference}) that was not paid."
+
+
+def _reference(purchase: Purchase) -> str:
+    return f"{PURCHASE}{purchase.pk}"
+
+
+def _gets(line: Entry) -> tuple[int, str, int]:
+    return line.purse.team_id, line.purse.kind, line.available_change
+
+
+def _uuid(name: str) -> uuid.UUID | None:
+    try:
+        return uuid.UUID(name)
+    except ValueError:
+        return None
 
 
 def _webhooks() -> Iterator[str]:

@@ -12,14 +12,15 @@ from typing import Any
 from django.db import connection, transaction
 from django.utils import timezone
 
-from accounts import ledger
+from accounts import ledger, sales
 from accounts.ledger import BelowZero, CannotPay
-from accounts.models import ApiKey, Entry, Purse
+from accounts.models import ApiKey, Entry, Purchase, Purse
+from accounts.payments.client import Session
 from jobs import catalog, form_state, idempotency, lifecycle, submit
 from jobs.models import IdempotencyKey, Job
 from jobs.verbs import Claim
 from tests.conftest import Character
-from tests.jobs.history_world import CRASHED, Step, Who
+from tests.jobs.history_world import CRASHED, PACKS, Step, Who, credits_of_pack
 from tests.jobs.making import SAMPLES, VALUES, result
 
 SOON = timedelta(milliseconds=40)
@@ -40,6 +41,21 @@ class Site:
         self.characters = characters
         self.teams = {character.team.pk: number for number, character in enumerate(characters)}
         self.soonest = timezone.now()
+        begun = {
+            (Who(team, kind), number): Purchase(
+                team=character.team,
+                pack_name="Pack",
+                purse=kind,
+                credits=credits_of_pack(number),
+                price=100,
+                currency="eur",
+            )
+            for team, character in enumerate(characters)
+            for kind in ("api", "user")
+            for number in range(PACKS)
+        }
+        self.purchases = {which: row.pk for which, row in begun.items()}
+        Purchase.objects.bulk_create(begun.values())
 
     def act(self, step: Step) -> Any:
         return getattr(self, step.name)(**step.args)
@@ -151,8 +167,20 @@ class Site:
             self.soonest = max(self.soonest, ends)
         return ledger.grant(**self._purse(who), amount=amount, reference=reference, expires_at=ends)
 
-    def purchase(self, *, who: Who, amount: int, reference: str) -> bool:
-        return ledger.purchase(**self._purse(who), amount=amount, reference=reference)
+    def purchase(self, *, who: Who, number: int) -> bool:
+        """Stripe tells that this checkout was paid."""
+        paid = Session(
+            id=f"cs_{who.team}_{who.kind}_{number}",
+            url="",
+            status="complete",
+            payment_status="paid",
+            payment_intent=f"pi_{who.team}_{who.kind}_{number}",
+            amount_total=100,
+            currency="eur",
+            purchase=str(self.purchases[who, number]),
+        )
+        _purchase, done = sales.fulfil(paid)
+        return done == "granted"
 
     def refund(self, *, who: Who, amount: int, reference: str) -> tuple[int, int, bool]:
         came_to = ledger.refund(**self._purse(who), amount=amount, reference=reference)

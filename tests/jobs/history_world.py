@@ -13,6 +13,13 @@ MOST_LOST = 3
 CRASHED = "crashed"  # what a step answers that was interrupted: as if it had never begun
 
 
+PACKS = 6
+
+
+def credits_of_pack(number: int) -> int:
+    return 5 + 9 * number
+
+
 class Who(NamedTuple):
     """Whose purse pays: of one of the two teams, with a key or in the browser."""
 
@@ -239,8 +246,8 @@ class World:
     def grant(self, seen: Any, *, who: Who, amount: int, reference: str, lasts: str) -> bool:
         return self._once("grant", reference, amount, seen, who, lasts)
 
-    def purchase(self, seen: Any, *, who: Who, amount: int, reference: str) -> bool:
-        return self._once("purchase", reference, amount, seen, who, "rest")
+    def purchase(self, seen: Any, *, who: Who, number: int) -> bool:
+        return self._once("purchase", f"{who}:{number}", credits_of_pack(number), seen, who, "rest")
 
     def refund(self, seen: Any, *, who: Who, amount: int, reference: str) -> bool:
         if ("refund", reference) in self.written:

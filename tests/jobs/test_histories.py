@@ -28,7 +28,7 @@ from jobs.models.jobs import ACTIVE_STATES
 from jobs.verbs import VERBS
 from tests.conftest import character
 from tests.jobs.history_site import THREADS, Site, Threads, crashed_at, rolled_back
-from tests.jobs.history_world import CRASHED, Step, Who, World
+from tests.jobs.history_world import CRASHED, PACKS, Step, Who, World
 
 STARTING = 80
 STEPS_A_HISTORY = 50
@@ -59,7 +59,7 @@ STEPS = {
         "reference": REFERENCES,
         "lasts": st.sampled_from(["soon", "soon", "far", "rest"]),
     },
-    "purchase": {"who": WHO, "amount": AMOUNTS, "reference": REFERENCES},
+    "purchase": {"who": WHO, "number": st.integers(0, PACKS - 1)},
     "refund": {"who": WHO, "amount": AMOUNTS, "reference": REFERENCES},
     "adjust": {
         "who": WHO,

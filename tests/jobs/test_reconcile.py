@@ -10,8 +10,9 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from django.utils import timezone
 
-from accounts import ledger
-from accounts.models import Team, User
+from accounts import ledger, sales
+from accounts.models import ApiKey, Entry, Purchase, Team, User
+from accounts.payments.client import Session
 from jobs import lifecycle, nightly, reconciliation
 from jobs.models import Reconciliation
 from lipsyncweb.celery import app
@@ -176,6 +177,110 @@ def test_a_team_without_a_purse_is_found(owner):
 def test_a_deleted_team_that_still_reserves_is_found(owner, unfinished):
     sql("UPDATE accounts_team SET deleted_at = %s WHERE id = %s", timezone.now(), owner.team.pk)
     assert reconciliation.findings() == [f"Team {owner.team.pk} was deleted, but has 10 reserved."]
+
+
+@pytest.mark.django_db
+def test_a_month_that_is_counted_wrong_is_found(owner, failed, completed, unfinished):
+    purse = purse_of(owner)
+    assert purse.month_spent == 20
+    sql("UPDATE accounts_purse SET month_spent = 7 WHERE id = %s", purse.pk)
+    assert reconciliation.findings() == [
+        f"Purse {purse.pk} counts 7 spent in its month, but its entries say 20."
+    ]
+
+
+@pytest.mark.django_db
+def test_a_month_that_is_counted_without_entries_is_found(owner):
+    purse = purse_of(owner)
+    sql("UPDATE accounts_purse SET month = '2026-11-01', month_spent = 7 WHERE id = %s", purse.pk)
+    assert reconciliation.findings() == [
+        f"Purse {purse.pk} counts 7 spent in its month, but it has no entries of it."
+    ]
+
+
+@pytest.mark.django_db
+def test_only_what_was_reserved_in_the_month_counts_in_it(owner):
+    """One job began last month and was priced higher in this one; then all of it came back but that."""
+    job = make_job(owner)
+    purse = purse_of(owner)
+    before = datetime.combine(purse.month, datetime.min.time(), UTC) - timedelta(minutes=1)
+    sql("UPDATE accounts_entry SET created_at = %s WHERE job_id = %s", before, of(job))
+    sql("UPDATE accounts_purse SET month_spent = 0 WHERE id = %s", purse.pk)
+    assert reconciliation.findings() == []
+    assert lifecycle.price(claim(job), seconds=20, amount=40)
+    assert purse_of(owner).month_spent == 30
+    assert reconciliation.findings() == []
+    lifecycle.cancel(job.pk)
+    assert purse_of(owner).month_spent == 0
+    assert reconciliation.findings() == []
+
+
+@pytest.fixture
+def limited(owner):
+    """The owner's key, with limits."""
+    ApiKey.objects.filter(pk=owner.key.pk).update(daily_credits=500, total_credits=500)
+    ledger.count_for_key(owner.key)
+    owner.key.refresh_from_db()
+    return owner.key
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("column", "sentence"),
+    [
+        ("spent_in_all", "Key {0.public_id} counts 7 spent in all, but its entries say 10."),
+        ("spent_on_day", "Key number {0.pk} counts 7 spent on its day, but its entries say 10."),
+    ],
+)
+def test_a_key_that_is_counted_wrong_is_found(limited, unfinished, column, sentence):
+    assert reconciliation.findings() == []
+    sql(f"UPDATE accounts_apikey SET {column} = 7 WHERE id = %s", limited.pk)
+    assert reconciliation.findings() == [sentence.format(limited)]
+    # Without a limit nothing is counted, and nothing is wrong.
+    ApiKey.objects.update(daily_credits=None, total_credits=None)
+    assert reconciliation.findings() == []
+
+
+@pytest.fixture
+def bought(owner):
+    purchase = Purchase.objects.create(
+        team=owner.team, pack_name="Pack", purse="api", credits=50, price=100, currency="eur"
+    )
+    Purchase.objects.create(
+        team=owner.team, pack_name="Unpaid", purse="api", credits=50, price=100, currency="eur"
+    )
+    sales.fulfil(
+        Session("cs_1", "", "complete", "paid", "pi_1", 100, currency="eur", purchase=str(purchase.pk))
+    )
+    assert reconciliation.findings() == []
+    return purchase
+
+
+@pytest.mark.django_db
+def test_a_purchase_that_was_paid_and_not_granted_is_found(owner, bought):
+    sql("DELETE FROM accounts_entry WHERE kind = 'purchase'")
+    assert f"Purchase {bought.pk} was paid, but has no entry." in reconciliation.findings()
+
+
+@pytest.mark.django_db
+def test_a_purchase_of_another_sum_is_found(bought):
+    sql("UPDATE accounts_purchase SET credits = 60 WHERE state = 'paid'")
+    entry = Entry.objects.get(kind="purchase")
+    assert reconciliation.findings() == [
+        f"Purchase {bought.pk} is of 60 credits, but entry {entry.pk} is another."
+    ]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("reference", ["purchase:{}", "invoice:7"])
+def test_credits_that_nobody_paid_for_are_found(owner, bought, reference):
+    unpaid = Purchase.objects.get(state="open")
+    reference = reference.format(unpaid.pk)
+    ledger.purchase(team=owner.team, kind="api", amount=50, reference=reference)
+    entry = Entry.objects.get(reference=reference)
+    assert reconciliation.findings() == [
+        f"Entry {entry.pk} is of a purchase ({reference}) that was not paid."
+    ]
 
 
 @pytest.mark.django_db
