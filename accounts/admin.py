@@ -16,7 +16,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
@@ -217,13 +217,11 @@ class TeamAdmin(admin.ModelAdmin):
             ("jobs_job", "team__id__exact", _("Jobs")),
             ("accounts_auditevent", "team__id__exact", _("Audit log")),
         )
-        links = [
-            format_html(
-                '<a href="{}?{}={}">{}</a>', reverse(f"admin:{name}_changelist"), field, team.pk, label
-            )
+        links = (
+            (f"{reverse(f'admin:{name}_changelist')}?{field}={team.pk}", label)
             for name, field, label in lists
-        ]
-        return SafeString(" · ").join(links)
+        )
+        return format_html_join(" · ", '<a href="{}">{}</a>', links)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

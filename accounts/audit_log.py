@@ -98,7 +98,13 @@ def _flat(name: str, value: Any) -> Iterator[tuple[str, str]]:
         for inner, deeper in value.items():
             yield from _flat(f"{name}.{inner}" if name else inner, deeper)
     elif value not in (None, "", []):
-        yield name, ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+        yield name, _plain(value)
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, bool):
+        return _("yes") if value else _("no")
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 COLUMNS = ("at", "action", "by", "address", "target", "details")

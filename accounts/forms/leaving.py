@@ -13,7 +13,7 @@ class TypedForm(forms.Form):
         max_length=254, widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"})
     )
 
-    def __init__(self, *args: Any, wanted: str, label: Any, **options: Any):
+    def __init__(self, *args: Any, wanted: str, label: str, **options: Any):
         super().__init__(*args, **options)
         self.wanted = wanted
         self.fields["typed"].label = label

@@ -6,7 +6,6 @@ from django.contrib.auth import logout
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
@@ -20,7 +19,7 @@ from accounts.forms.leaving import TypedForm
 @reauthentication_required
 def team_delete(request: HttpRequest) -> HttpResponse:
     """Says what goes and what stays, and deletes the team once its name is typed."""
-    label = gettext_lazy("The team's name, to show that you mean it")
+    label = _("Type the team's name to show that you mean it: %(name)s") % {"name": request.team.name}
     form = TypedForm(request.POST or None, wanted=request.team.name, label=label)
     if request.method == "POST" and form.is_valid():
         name = request.team.name
@@ -37,7 +36,7 @@ def team_delete(request: HttpRequest) -> HttpResponse:
 @reauthentication_required
 def account_delete(request: HttpRequest) -> HttpResponse:
     """Says what becomes of everything, and deletes the account once its address is typed."""
-    label = gettext_lazy("Your e-mail address, to show that you mean it")
+    label = _("Type your address to show that you mean it: %(email)s") % {"email": request.user.email}
     form = TypedForm(request.POST or None, wanted=request.user.email, label=label)
     if request.method == "POST" and form.is_valid():
         try:

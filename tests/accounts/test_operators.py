@@ -255,3 +255,12 @@ def test_a_new_name_is_told(operator, owner):
     owner.team.refresh_from_db()
     assert owner.team.name == "Renamed"
     assert told() == [("team.rename", True)]
+
+
+def test_a_teams_page_leads_to_its_rows_in_other_lists(operator, owner, stranger):
+    page = operator.get(reverse("admin:accounts_team_change", args=[owner.team.pk])).content.decode()
+    for name in ("accounts_apikey", "accounts_entry", "jobs_job", "accounts_auditevent"):
+        [address] = re.findall(rf'<a href="({reverse(f"admin:{name}_changelist")}\?[^"]+)"', page)
+        answer = operator.get(address)
+        assert answer.status_code == 200
+        assert "stranger" not in answer.content.decode()

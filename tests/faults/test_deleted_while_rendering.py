@@ -151,7 +151,7 @@ def delete_in_the_browser(site, email: str) -> None:
         sent = {"csrfmiddlewaretoken": token, **values}
         return browser.post(page.url, data=sent, headers={"Referer": page.url}, timeout=30)
 
-    post("/accounts/login", login=email, password="correct horse battery")
+    post("/accounts/login/", login=email, password="correct horse battery")
     post("/team/delete", password="correct horse battery")  # asked for once more
     theirs = "FROM accounts_team WHERE id = (SELECT team_id FROM jobs_job)"
     [(name,)] = site.sql(f"SELECT name {theirs}")

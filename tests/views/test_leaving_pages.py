@@ -35,7 +35,6 @@ def test_the_teams_page_says_what_goes_in_numbers(owner, teammate):
         "2 people are in this team",
         "1 unfinished job is canceled",
         "1 job goes from the history",
-        "0 files are removed",
         "2 API keys are revoked",
         "990 API credits and 1,000 user credits",
         "the ledger, the two purses and the purchases",
