@@ -30,6 +30,7 @@ test-slow: $(TEST) ## Run the tests with real processes and waits
 test-services: $(TEST) ## Run the tests against PostgreSQL, Redis and RabbitMQ
 	$(PY) -m pytest -m services --ignore=tests/browser
 	DATABASE_URL=$(POSTGRES_URL) $(PY) -m pytest tests/accounts tests/jobs tests/faults tests/views
+	DATABASE_URL=$(POSTGRES_URL) $(PY) -m pytest -m slow tests/jobs/test_histories.py
 
 test-browser: $(BROWSER) ## Run the tests in Chromium (Debian: apt-get install chromium)
 	$(PY) -m pytest -m browser
