@@ -3,10 +3,15 @@
 from collections.abc import Callable
 from typing import Any
 
+from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
+from django.urls import reverse
 from django.utils.functional import SimpleLazyObject
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import gettext as _
+from django_htmx.http import HttpResponseClientRedirect
 
 from accounts import doors, teams
 from accounts.models import Membership
@@ -27,11 +32,28 @@ class TeamMiddleware:
     def process_view(
         self, request: HttpRequest, view: Callable[..., Any], args: Any, kwargs: Any
     ) -> HttpResponseBase | None:
-        """A team's page has nothing to show to somebody who is in none: they are told so, and can make one."""
+        """A team's page wants a team, and a form the one that it was opened in."""
         door = doors.of(view)
-        if door is None or door.kind != "team" or not request.user.is_authenticated or request.team:
+        if door is None or door.kind != "team" or not request.user.is_authenticated:
             return None
-        return redirect("teams")
+        if not request.team:
+            # They are told so there, and can make one.
+            return HttpResponseClientRedirect(reverse("teams")) if request.htmx else redirect("teams")
+        meant = request.POST.get("for_team") if request.method == "POST" else None
+        return _switched_meanwhile(request) if meant and meant != str(request.team.pk) else None
+
+
+def _switched_meanwhile(request: HttpRequest) -> HttpResponseBase:
+    """Nothing of one team is made, or paid for, in another because a page still stood open in a second window."""
+    messages.error(
+        request,
+        _(
+            "Nothing was done: you have switched to %(name)s since this page was opened. Look, and send it again."
+        )
+        % {"name": request.team},
+    )
+    page = request.META.get("HTTP_REFERER", "")
+    return redirect(page if url_has_allowed_host_and_scheme(page, {request.get_host()}) else "history")
 
 
 def _memberships(request: HttpRequest) -> list[Membership]:

@@ -119,6 +119,28 @@ def test_who_left_their_only_team_can_make_another_without_a_second_grant(owner,
     assert ledger.balances(works_in(owner)).api.available == 0
 
 
+def test_a_page_that_polls_leads_who_lost_their_team_away(owner):
+    close(owner.team)
+    answer = owner.client.get(reverse("history_rows"), headers={"hx-request": "true"})
+    assert answer["HX-Redirect"] == reverse("teams")
+
+
+def test_a_form_of_the_team_before_does_nothing_in_the_one_after(owner):
+    """Two windows: in one the team is switched, in the other the form of the first team is sent."""
+    page = owner.client.get(reverse("keys")).content.decode()
+    assert f'name="for_team" value="{owner.team.pk}"' in page
+    second = teams.make_another(name="Second", owner=owner.user, who=WHO)
+    form = {"name": "nightly", "for_team": owner.team.pk}
+    back = {"referer": f"http://testserver{reverse('keys')}"}
+    answer = owner.client.post(reverse("keys"), form, headers=back)
+    assert answer["Location"].endswith(reverse("keys"))
+    page = owner.client.get(answer["Location"]).content.decode()
+    assert "Nothing was done: you have switched to Second" in page
+    assert not second.api_keys.exists()
+    owner.client.post(reverse("keys"), {**form, "for_team": second.pk})
+    assert second.api_keys.exists()
+
+
 def test_a_lower_role_counts_with_the_next_request(owner):
     admin = character("admin@example.com", team=owner.team, role=Role.ADMIN)
     assert admin.client.post(reverse("keys"), {"name": "one"}).status_code == 200
