@@ -1,5 +1,6 @@
 """Grants that expire: what goes, what was spent first, and what comes back too late."""
 
+import random
 import uuid
 from datetime import UTC, datetime, timedelta
 
@@ -190,3 +191,42 @@ def test_a_purse_without_grants_that_expire_is_not_read(team, clock, django_asse
     clock.now = START + 400 * DAY
     with django_assert_num_queries(1):
         ledger.expire_credits()
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_whatever_happens_what_expires_fits_into_what_is_there(team, clock, seed):
+    """Random histories: never more than is there, never more than was granted, and nothing stays that is over."""
+    dice = random.Random(seed)
+    held, given = {}, 0
+    for _step in range(60):
+        amount, act = dice.randint(1, 150), dice.choice(["grant", "buy", "reserve", "end", "refund", "time"])
+        if act == "grant":
+            ends = clock.now + dice.randint(1, 9) * DAY
+            ledger.grant(team=team, kind="api", amount=amount, reference=str(uuid.uuid4()), expires_at=ends)
+            given += amount
+        elif act == "buy":
+            ledger.purchase(team=team, kind="api", amount=amount, reference=str(uuid.uuid4()))
+        elif act == "reserve" and purse(team).available >= amount:
+            job = uuid.uuid4()
+            move("reserve", team, amount, job)
+            held[job] = amount
+        elif act == "end" and held:
+            job = dice.choice(list(held))
+            part = dice.randint(1, held[job])
+            move("give_back", team, part, job)
+            if held[job] > part:
+                move("charge", team, held[job] - part, job)
+            del held[job]
+        elif act == "refund":
+            ledger.refund(team=team, kind="api", amount=amount, reference=str(uuid.uuid4()))
+        elif act == "time":
+            clock.now += dice.randint(1, 3) * DAY
+            ledger.expire_credits()
+            assert all(each.expires_at > clock.now for each in ledger.expiring(purse(team)))
+        assert sum(left(team)) <= purse(team).available
+        assert sum(expired()) <= given
+    for job, amount in held.items():
+        move("give_back", team, amount, job)
+    clock.now += 10 * DAY
+    ledger.expire_credits()
+    assert (left(team), purse(team).next_expiry, purse(team).reserved) == ([], None, 0)
