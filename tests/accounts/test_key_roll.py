@@ -1,5 +1,7 @@
 """Rolling a key, renaming it, ending it."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
@@ -127,3 +129,24 @@ def test_what_is_done_to_a_key_is_recorded(owner):
 def test_a_name_that_is_not_printable_is_no_new_name(owner):
     with pytest.raises(keys.BadName):
         keys.rename(key=owner.key, name="one\ntwo")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_many_rolls_at_once_make_one_key(owner):
+    start = threading.Barrier(4)
+
+    def try_it(_number):
+        start.wait()
+        try:
+            roll(owner, owner.key)
+        except keys.AlreadyRolled:
+            return "already"
+        else:
+            return "rolled"
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(4) as pool:
+        results = sorted(pool.map(try_it, range(4)))
+    assert results == ["already"] * 3 + ["rolled"]
+    assert ApiKey.objects.filter(rolled_from=owner.key).count() == 1
