@@ -15,7 +15,6 @@ from datetime import UTC, datetime, timedelta
 from typing import ClassVar
 
 import pytest
-from django.core.management import call_command
 from django.db import connection
 from hypothesis import HealthCheck, Phase
 from hypothesis import settings as hypothesis_settings
@@ -26,7 +25,7 @@ from jobs import reconciliation, samples
 from jobs.models import IdempotencyKey, Job, JobEvent
 from jobs.models.jobs import ACTIVE_STATES
 from jobs.verbs import VERBS
-from tests.conftest import character
+from tests.conftest import Character
 from tests.jobs.history_site import THREADS, Site, Threads, crashed_at, rolled_back
 from tests.jobs.history_world import CRASHED, PACKS, Step, Who, World
 
@@ -92,13 +91,13 @@ class Histories(RuleBasedStateMachine):
     """One history: a fresh site, its model, and the steps that both take."""
 
     threads: ClassVar[Threads]
+    characters: ClassVar[list[Character]]
     taken: ClassVar[dict[str, int]]
 
     @initialize()
     def begin(self):
-        call_command("flush", interactive=False, verbosity=0, inhibit_post_migrate=True)
         self.day = datetime.now(UTC).date()
-        self.site = Site([character("owner@example.com"), character("stranger@example.com")])
+        self.site = Site(self.characters, STARTING)
         self.world = World(STARTING, PRICES)
         self.checked, self.sound = 0, True
 
@@ -256,10 +255,9 @@ PRICES: dict[tuple[str, bool], int] = {}
 
 
 @pytest.fixture
-def machine(settings, transactional_db, monkeypatch):
-    settings.STARTING_API_CREDITS = settings.STARTING_USER_CREDITS = STARTING
+def machine(transactional_db, owner, stranger):
     PRICES.update(_prices())
-    Histories.threads, Histories.taken = Threads(), {}
+    Histories.threads, Histories.characters, Histories.taken = Threads(), [owner, stranger], {}
     yield Histories
     Histories.threads.close()
 
