@@ -60,6 +60,11 @@ class Chart:
         return STEP * len(self.bars)
 
     @property
+    def is_dense(self) -> bool:
+        """So many bars that lines between their pieces would leave nothing of them on a phone."""
+        return len(self.bars) > 31
+
+    @property
     def half(self) -> int:
         return self.top // 2
 

@@ -9,9 +9,8 @@ from itertools import islice
 
 from django.db.models import Q
 
-from accounts import ledger, usage
-from accounts.models import ApiKey, Entry, Team, User
-from accounts.models.ledger import PurseKind
+from accounts import usage
+from accounts.models import ApiKey, Entry, Purse, Team, User
 
 CHUNK = 1000  # lines of an export that are in memory at a time
 
@@ -42,7 +41,7 @@ class Page:
 
 def page(team: Team, wanted: Wanted = ALL, *, before: str = "", limit: int = 50) -> Page:
     """The team's lines that stand behind the line `before`; the newest where that is none of the team's."""
-    found = _behind(team, wanted, _place(team, before), limit + 1)
+    found = _behind(_purses(team, wanted), wanted, _place(team, before), limit + 1)
     more = len(found) > limit
     return Page(found[:limit], str(found[limit - 1].pk) if more else "")
 
@@ -52,27 +51,37 @@ def lines(team: Team, wanted: Wanted = ALL, *, chunk: int = CHUNK) -> Iterator[E
 
     Lines are only ever added, and at the newer end: what is written meanwhile stands before the first chunk.
     """
+    purses = _purses(team, wanted)
     place: Entry | None = None
-    while found := _behind(team, wanted, place, chunk):
+    while found := _behind(purses, wanted, place, chunk):
         yield from found
         place = found[-1]
 
 
-def _behind(team: Team, wanted: Wanted, place: Entry | None, limit: int) -> list[Entry]:
-    # Each purse by itself, so that its index gives them in their order; the two are zipped here.
-    kinds = [wanted.purse] if wanted.purse else PurseKind.values
-    found = (_of_purse(team, kind, wanted, place, limit) for kind in kinds)
+def _purses(team: Team, wanted: Wanted) -> list[Purse]:
+    purses = Purse.objects.filter(team=team)
+    return list(purses.filter(kind=wanted.purse) if wanted.purse else purses)
+
+
+def _behind(purses: list[Purse], wanted: Wanted, place: Entry | None, limit: int) -> list[Entry]:
+    # Each purse by itself and by its number, so that its index gives the lines in their order: asked for a team's,
+    # PostgreSQL reads and sorts them all. The purses' lines are zipped here.
+    found = (_of_purse(purse, wanted, place, limit) for purse in purses)
     return list(islice(heapq.merge(*found, key=_order, reverse=True), limit))
 
 
-def _of_purse(team: Team, kind: str, wanted: Wanted, place: Entry | None, limit: int) -> list[Entry]:
-    rows = ledger.entries(team).filter(_narrowed(wanted), purse__kind=kind).order_by("-created_at", "-pk")
+def _of_purse(purse: Purse, wanted: Wanted, place: Entry | None, limit: int) -> list[Entry]:
+    rows = Entry.objects.filter(_narrowed(wanted), purse=purse).select_related("key", "person")
+    rows = rows.order_by("-created_at", "-pk")
     if place is not None:
         # The last condition alone bounds the index; the first drops what stood on the page before.
         rows = rows.filter(
             Q(created_at__lt=place.created_at) | Q(pk__lt=place.pk), created_at__lte=place.created_at
         )
-    return list(rows[:limit])
+    found = list(rows[:limit])
+    for entry in found:
+        entry.purse = purse
+    return found
 
 
 def _narrowed(wanted: Wanted) -> Q:
