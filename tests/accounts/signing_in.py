@@ -49,3 +49,13 @@ def mailed_code() -> str:
 
 def is_in(client: Client) -> bool:
     return client.get(reverse("history")).status_code == 200
+
+
+class Overtaking:
+    """A password validator during which somebody else makes an account with the same address."""
+
+    def validate(self, password: str, user: User) -> None:
+        User.objects.create_user(user.email, password)
+
+    def get_help_text(self) -> str:
+        return "be quick"

@@ -1,9 +1,13 @@
 """Signing up and in: confirmation, codes, forgotten passwords, a change of address, sessions, limits and mail."""
 
+import os
 import re
+import subprocess
+import sys
 
 import pytest
 from allauth.account.models import EmailAddress
+from django.conf import settings as site
 from django.core import mail
 from django.test import Client
 from django.urls import reverse
@@ -28,6 +32,25 @@ def test_sign_up_waits_for_the_code_and_goes_on_from_there():
     user = User.objects.get()
     assert EmailAddress.objects.get(user=user).verified
     assert user.first_team.memberships.get().user == user
+
+
+@pytest.fixture
+def overtaken(settings):
+    """Another request makes an account with the address while the first is looked at."""
+    settings.AUTH_PASSWORD_VALIDATORS = [{"NAME": "tests.accounts.signing_in.Overtaking"}]
+
+
+def test_form_sent_twice_at_once_makes_one_account(overtaken):
+    assert sign_up(Client(), "ada@example.com").url == reverse(CONFIRM)
+    assert User.objects.count() == 1
+    assert [message.subject for message in mail.outbox] == ["You have an account at lipsyncweb"]
+
+
+def test_form_sent_twice_at_once_on_a_local_site_leads_to_signing_in(settings, overtaken):
+    settings.ACCOUNT_EMAIL_VERIFICATION = "optional"
+    settings.ACCOUNT_EMAIL_VERIFICATION_BY_CODE_ENABLED = False
+    assert sign_up(Client(), "ada@example.com").url == reverse("account_login")
+    assert User.objects.count() == 1
 
 
 def test_three_wrong_codes_end_a_confirmation():
@@ -329,3 +352,23 @@ def test_start_warns_of_production_without_confirmed_addresses(settings):
     assert "lipsyncweb.W002" in {message.id for message in checks.production_is_safe(None)}
     settings.ACCOUNT_EMAIL_VERIFICATION = "mandatory"
     assert "lipsyncweb.W002" not in {message.id for message in checks.production_is_safe(None)}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("ACCOUNT_SIGNUP", "perhaps"),
+        ("ACCOUNT_EMAIL_VERIFICATION", "none"),
+        ("GOOGLE_CLIENT_ID", "without a secret"),
+        ("GITHUB_CLIENT_SECRET", "without an id"),
+    ],
+)
+def test_settings_that_are_nonsense_stop_the_start(tmp_path, name, value):
+    environment = {**os.environ, "DATA_DIR": str(tmp_path), name: value}
+    command = [sys.executable, "-c", "import lipsyncweb.settings"]
+    ran = subprocess.run(
+        command, cwd=site.BASE_DIR, env=environment, capture_output=True, text=True, timeout=60
+    )
+    assert ran.returncode != 0
+    assert "ImproperlyConfigured" in ran.stderr

@@ -69,7 +69,9 @@ def test_nothing_is_shown_without_keys():
     assert reverse("socialaccount_connections") not in page
 
 
-@pytest.mark.parametrize("name", ["google_login", "google_callback", "github_login", "github_callback"])
+@pytest.mark.parametrize(
+    "name", ["google_login", "google_callback", "google_login_by_token", "github_login", "github_callback"]
+)
 def test_addresses_of_a_login_that_is_off_are_not_found(name):
     for answer in (Client().get(reverse(name)), Client().post(reverse(name))):
         assert answer.status_code in (404, 405)

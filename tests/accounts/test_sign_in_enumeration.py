@@ -109,6 +109,23 @@ def test_sign_up_is_answered_alike(email):
     assert_alike(known, unknown)
 
 
+def test_second_sign_up_at_once_is_answered_alike():
+    visits = [signing_up(UNKNOWN), signing_up(KNOWN)]
+    for visit in visits:
+        again = signing_up(visit.email)
+        visit.seen += again.seen
+    assert visits[0].seen[-1][0] == 429
+    assert_alike(visits[1], visits[0])
+
+
+def test_refused_password_is_answered_alike():
+    visits = [Visit(UNKNOWN), Visit(KNOWN)]
+    for visit in visits:
+        visit.post("account_signup", email=visit.email, password1="12qz", password2="zq21")
+    assert "too short" in visits[0].seen[-1][-1]
+    assert_alike(*visits)
+
+
 def test_wrong_codes_of_a_sign_up_are_answered_alike():
     unknown, known = signing_up(UNKNOWN), signing_up(KNOWN)
     for visit in (unknown, known):
