@@ -51,7 +51,7 @@ def new_line(
         available_change=change[0],
         reserved_change=change[1],
         reference=reference,
-        note=note,
+        note=note[:200],
         expires_at=expires_at,
         job_id=source.job_id,
         model=source.model,

@@ -1,4 +1,4 @@
-"""Credits. Only accounts/ledger.py writes these two tables."""
+"""Credits. Only accounts/ledger writes these two tables."""
 
 from django.conf import settings
 from django.db import models

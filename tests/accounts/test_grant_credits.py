@@ -70,6 +70,11 @@ def test_a_correction_is_made_and_noted(owner, capsys, by, left):
     assert event.details == {"purse": "api", "change": int(by)}
 
 
+def test_a_long_note_is_cut(owner):
+    grant(owner, "--note", "x" * 300)
+    assert Entry.objects.first().note == "x" * 200
+
+
 def test_a_correction_below_zero_is_refused_and_not_noted(owner):
     with pytest.raises(CommandError, match="1000 api credits are available"):
         call_command("adjust_credits", "owner@example.com", "api", "-1001", "--note", "Counted twice.")
