@@ -166,7 +166,8 @@ def roll(
         new = ApiKey(team=old.team, created_by=by, name=old.name, is_test=old.is_test, rolled_from=old)
         # The limits as they were: the old key's expiry has just been changed.
         key_limits.put(new, key_limits.of(key))
-        new.spent_day, new.spent_on_day, new.spent_in_all = old.spent_day, old.spent_on_day, old.spent_in_all
+        if key_limits.of(old).of_credits:
+            _carry(old, new)
         plaintext = _save_new(new)
         _record(
             "key.roll", new, who, rolled_from=old.public_id, old_ends=f"{old.expires_at:%Y-%m-%dT%H:%M:%SZ}"
@@ -205,6 +206,13 @@ def as_judged(key: ApiKey) -> QuerySet[ApiKey]:
         .filter(pk=key.pk, team__disabled_at=None, team__deleted_at=None)
         .filter(**judged)
     )
+
+
+def _carry(old: ApiKey, new: ApiKey) -> None:
+    """Begin the new key's counters where the old one's stand."""
+    new.spent_day = new.carried_day = old.spent_day
+    new.spent_on_day = new.carried_on_day = old.spent_on_day
+    new.spent_in_all = new.carried_in_all = old.spent_in_all
 
 
 def _active(now: datetime) -> QuerySet[ApiKey]:

@@ -39,8 +39,12 @@ def count_for_key(key: ApiKey) -> None:
         Purse.objects.filter(team=key.team_id, kind=PurseKind.API).update(available=F("available"))
         lines = Entry.objects.filter(key=key, kind__in=[EntryKind.RESERVE, EntryKind.GIVE_BACK])
         in_all = -(lines.aggregate(sum=models.Sum("available_change"))["sum"] or 0)
+        # And what the key was rolled with, which are no lines of its own.
+        carried_today = Case(When(carried_day=day_of(now), then=F("carried_on_day")), default=0)
         ApiKey.objects.filter(pk=key.pk).update(
-            spent_day=day_of(now), spent_on_day=_on_day(lines), spent_in_all=in_all
+            spent_day=day_of(now),
+            spent_on_day=carried_today + _on_day(lines),
+            spent_in_all=F("carried_in_all") + in_all,
         )
 
 

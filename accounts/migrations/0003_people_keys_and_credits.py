@@ -132,6 +132,21 @@ class Migration(migrations.Migration):
         ),
         migrations.AddField(
             model_name='apikey',
+            name='carried_day',
+            field=models.DateField(editable=False, null=True),
+        ),
+        migrations.AddField(
+            model_name='apikey',
+            name='carried_on_day',
+            field=models.BigIntegerField(db_default=0, default=0, editable=False),
+        ),
+        migrations.AddField(
+            model_name='apikey',
+            name='carried_in_all',
+            field=models.BigIntegerField(db_default=0, default=0, editable=False),
+        ),
+        migrations.AddField(
+            model_name='apikey',
             name='spent_in_all',
             field=models.BigIntegerField(db_default=0, default=0, editable=False),
         ),

@@ -45,6 +45,10 @@ class ApiKey(models.Model):
     spent_day = models.DateField(null=True, editable=False)
     spent_on_day = models.BigIntegerField(default=0, db_default=0, editable=False)
     spent_in_all = models.BigIntegerField(default=0, db_default=0, editable=False)
+    # What of it is not its own but was counted by the key whose place it took, when it did: of no line of the ledger.
+    carried_day = models.DateField(null=True, editable=False)
+    carried_on_day = models.BigIntegerField(default=0, db_default=0, editable=False)
+    carried_in_all = models.BigIntegerField(default=0, db_default=0, editable=False)
 
     class Meta:
         verbose_name = _("API key")

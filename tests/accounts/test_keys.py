@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from accounts import access, keys
-from accounts.models import ApiKey
+from accounts.models import ApiKey, AuditEvent
 
 pytestmark = pytest.mark.django_db
 
@@ -145,3 +145,4 @@ def test_command_issues_either_kind(owner, capsys):
         call_command("issue_key", "--email", owner.user.email, *words)
         plaintext = capsys.readouterr().out.splitlines()[-1]
         assert keys.authenticate(plaintext).is_test is is_test
+    assert AuditEvent.objects.filter(team=owner.team, action="key.create", by_operator=True).count() == 2

@@ -11,7 +11,7 @@ from django.utils import timezone
 from accounts import keys, ledger
 from accounts.key_limits import Limits
 from accounts.models import ApiKey
-from jobs import catalog, form_state, key_limits, submit
+from jobs import catalog, form_state, key_limits, reconciliation, submit
 from jobs.models import Job
 from jobs.submit import prepare
 from tests.conftest import Character
@@ -228,3 +228,22 @@ def test_judging_costs_no_query(owner):
         key_limits.check(key, state)
     assert not len(queries)
     assert prepare(team=owner.team, actor=owner.membership, form_state=state)  # a person has no such limits
+
+
+def test_a_rolled_key_goes_on_where_the_old_one_stood_and_the_ledger_still_adds_up(client, owner):
+    headers = limited(owner, total_credits=45, daily_credits=45)
+    assert [post(client, headers).status_code for _time in range(2)] == [200, 200]
+    old = ApiKey.objects.get(public_id=client.get("/api/v1/key", headers=headers).json()["id"])
+    new, secret = keys.roll(key=old, overlap=timedelta(days=1), by=owner.user)
+    rolled = {"Authorization": f"Bearer {secret}"}
+    assert client.get("/api/v1/key", headers=rolled).json()["spent"] == {"today": 20, "inAll": 20}
+    assert [post(client, rolled).status_code for _time in range(3)] == [200, 200, 402]
+    assert not reconciliation.findings()
+    # Limits that were taken away and set again find what was carried over, too.
+    keys.set_limits(key=new, limits=Limits())
+    keys.set_limits(key=new, limits=Limits(total_credits=45, daily_credits=45))
+    assert client.get("/api/v1/key", headers=rolled).json()["spent"] == {"today": 40, "inAll": 40}
+    assert post(client, rolled).status_code == 402
+    assert not reconciliation.findings()
+    ApiKey.objects.filter(pk=new.pk).update(carried_in_all=0, carried_on_day=0)
+    assert len(reconciliation.findings()) == 2

@@ -6,7 +6,7 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.core.validators import validate_email
 
-from accounts import keys
+from accounts import audit, keys
 from accounts.models import User
 from accounts.teams import first_team
 
@@ -37,6 +37,10 @@ class Command(BaseCommand):
             user = User.objects.create_user(email)
             self.stderr.write(f"Made the account {email}.")
         _key, plaintext = keys.issue(
-            team=first_team(user), created_by=user, name=options["name"], is_test=options["test"]
+            team=first_team(user),
+            created_by=user,
+            name=options["name"],
+            is_test=options["test"],
+            who=audit.OPERATOR,
         )
         self.stdout.write(plaintext)
