@@ -144,9 +144,7 @@ def _join_page(request: HttpRequest, token_digest: str) -> HttpResponse:
         "login_url": _with_next("account_login"),
         "signup_url": _with_next("account_signup", email=invitation.email if invitation else ""),
     }
-    answer = render(request, "accounts/join.html", context, status=status)
-    answer["Referrer-Policy"] = "no-referrer"
-    return answer
+    return render(request, "accounts/join.html", context, status=status)
 
 
 def _as_somebody_else(request: HttpRequest, token_digest: str) -> HttpResponse:
