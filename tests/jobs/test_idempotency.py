@@ -1,4 +1,4 @@
-"""Idempotency-Key on a submit: F7 and F8."""
+"""Idempotency-Key on a submit: F7 and F8; and submits that race for the last credits, F9."""
 
 import contextlib
 import json
@@ -21,56 +21,71 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 def submit(character, key, client=None, url=URL, **changes):
     body = json.dumps({"formState": {**STATE, **changes}})
-    headers = {**character.headers, "Idempotency-Key": key}
+    headers = {**character.headers, **({} if key is None else {"Idempotency-Key": key})}
     return (client or Client()).post(url, body, content_type="application/json", headers=headers)
 
 
-def test_f7_fifty_submits_with_one_key_are_one_job_and_one_reservation(owner):
+def fifty_at_once(press):
+    """What press(number) answers in each of fifty threads that start together."""
     barrier = threading.Barrier(50)
     answers = []
 
-    def press():
+    def run(number):
         barrier.wait()
-        answers.append(submit(owner, "order-1"))
-        connection.close()
+        try:
+            answers.append(press(number))
+        finally:
+            connection.close()
 
-    threads = [threading.Thread(target=press) for _ in range(50)]
+    threads = [threading.Thread(target=run, args=(number,)) for number in range(50)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
+    assert len(answers) == 50
+    return answers
+
+
+def reservations(character):
+    return ledger.entries(character.team).filter(kind="reserve").count()
+
+
+def test_f7_fifty_submits_with_one_key_are_one_job_and_one_reservation(owner):
+    answers = fifty_at_once(lambda _number: submit(owner, "order-1"))
     assert {answer.status_code for answer in answers} == {200}
     assert len({answer.json()["id"] for answer in answers}) == 1
     assert Job.objects.count() == IdempotencyKey.objects.count() == 1
     assert ledger.balances(owner.team).api.reserved == 10
+    assert reservations(owner) == 1
     assert reconciliation.findings() == []
 
 
-def test_f9_fifty_submits_race_for_credit_for_ten(owner):
-    ledger.reserve(team=owner.team, kind="api", amount=900, reference="test", source=ledger.Source())
-    barrier = threading.Barrier(50)
-    statuses = []
+@pytest.mark.parametrize("named", [True, False])
+def test_f9_fifty_submits_race_for_credit_for_ten(owner, named):
+    ledger.adjust(team=owner.team, kind="api", change_by=-900, reference="test", note="For ten are left.")
+    # Each line of the ledger is written with the balance, which the database refuses below zero.
+    answers = fifty_at_once(lambda number: submit(owner, f"order-{number}" if named else None))
+    assert sorted(answer.status_code for answer in answers) == [200] * 10 + [402] * 40
+    balances = ledger.balances(owner.team)
+    assert (balances.api.available, balances.api.reserved, balances.user.available) == (0, 100, 1000)
+    assert Job.objects.count() == reservations(owner) == 10
+    assert IdempotencyKey.objects.count() == (10 if named else 0)  # a refusal keeps no name
+    assert reconciliation.findings() == []
 
-    def press(number):
-        barrier.wait()
-        statuses.append(submit(owner, f"order-{number}").status_code)
-        connection.close()
 
-    threads = [threading.Thread(target=press, args=(number,)) for number in range(50)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert sorted(statuses) == [200] * 10 + [402] * 40
-    assert ledger.balances(owner.team).api.available == 0
-    assert Job.objects.count() == IdempotencyKey.objects.count() == 10
+def test_f8_of_fifty_bodies_with_one_key_one_is_taken(owner):
+    answers = fifty_at_once(lambda number: submit(owner, "order-1", seed=number))
+    assert sorted(answer.status_code for answer in answers) == [200] + [422] * 49
+    assert Job.objects.count() == IdempotencyKey.objects.count() == reservations(owner) == 1
+    assert reconciliation.findings() == []
 
 
 def test_f8_the_same_key_with_another_body_is_422_and_makes_no_job(owner):
     assert submit(owner, "order-1").status_code == 200
     refused = submit(owner, "order-1", seed=5)
     assert (refused.status_code, refused.json()["code"]) == (422, "idempotency_key_reused")
-    assert Job.objects.count() == 1
+    assert Job.objects.count() == reservations(owner) == 1
+    assert ledger.balances(owner.team).api.reserved == 10
 
 
 def test_a_refusal_is_not_stored(owner):

@@ -202,10 +202,10 @@ def test_a_clock_that_was_set_back_costs_no_result(owner):
 
 @pytest.mark.django_db(transaction=True)
 def test_f22_cancel_races_completion(owner):
-    """One terminal state; charged only if it completed."""
-    outcomes = set()
+    """One terminal state, one webhook; charged only if it completed."""
+    outcomes = []
     for _round in range(8):
-        job = make_job(owner)
+        job = make_job(owner, webhook="http://localhost:9/hook")
         held = claim(job)
         barrier = threading.Barrier(2)
         won = {}
@@ -228,6 +228,10 @@ def test_f22_cancel_races_completion(owner):
             thread.join()
         assert sorted(won.values()) == [False, True]
         assert won[fresh(job).state]
-        outcomes.add(fresh(job).state)
+        outcomes.append(fresh(job).state)
+        assert [verb for verb in verbs(job) if verb in ("succeed", "cancel")] == [
+            {"completed": "succeed", "canceled": "cancel"}[outcomes[-1]]
+        ]
+    assert credits_of(owner) == (1000 - 10 * outcomes.count("completed"), 0)
+    assert WebhookDelivery.objects.count() == 8
     assert reconciliation.findings() == []
-    assert outcomes <= {"completed", "canceled"}
