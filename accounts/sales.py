@@ -33,6 +33,7 @@ GIVEN_UP_AFTER = timedelta(hours=24)
 PENDING_AT_MOST = timedelta(days=14)
 FIRST_QUESTION, LONGEST_WAIT = timedelta(minutes=2), timedelta(hours=4)
 ROUND_SECONDS = 40
+TEAM_IS_CLOSED = "Paid after its team was switched off or deleted; perhaps refund it in Stripe."
 
 
 class CannotBuy(Exception):
@@ -138,7 +139,7 @@ def fulfil(session: Session) -> tuple[Purchase | None, str]:
                 session_id=session.id,
                 payment_intent=session.payment_intent,
                 check_at=None,
-                problem="",
+                problem="" if purchase.team.is_open else TEAM_IS_CLOSED,
             )
         )
         if not won:

@@ -253,6 +253,13 @@ def test_return_page_thanks_once_it_is_paid(owner, stripe_site):
         assert "hx-get" not in page
 
 
+def test_receipt_is_for_those_who_may_buy(owner, teammate, stripe_site):
+    purchase = make_purchase(owner, state="paid", receipt_url="https://pay.stripe.com/receipts/1")
+    for address in (reverse("purchase", args=[purchase.pk]), reverse("purchases")):
+        assert purchase.receipt_url in owner.client.get(address).content.decode()
+        assert purchase.receipt_url not in teammate.client.get(address).content.decode()
+
+
 def test_canceled_page_says_that_nothing_was_paid(owner, stripe_site):
     purchase = make_purchase(owner)
     page = owner.client.get(reverse("purchase_canceled", args=[purchase.pk])).content.decode()

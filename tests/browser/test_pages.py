@@ -10,6 +10,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
 PUBLIC = [
     "/",
     "/docs",
+    "/pricing",
     "/licences",
     "/outbox",
     "/accounts/login/",
@@ -23,6 +24,7 @@ PRIVATE = [
     "/jobs",
     "/keys",
     "/credits",
+    "/purchases",
     "/connections",
     "/connections/new",
     "/webhooks",

@@ -22,6 +22,8 @@ NAMES = [
     "home",
     "docs",
     "licences",
+    "pricing",
+    "purchases",
     "history",
     "keys",
     "credits",
