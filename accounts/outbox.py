@@ -35,12 +35,13 @@ def latest(folder: Path, *, limit: int = 50) -> list[Mail]:
 
 def _read(path: Path) -> list[Mail]:
     """A connection's messages, oldest first: the backend ends each with a line of dashes."""
-    chunks = path.read_text(encoding="utf-8", errors="replace").split(f"{SEPARATOR}\n")
-    return [_parse(chunk.lstrip("\n")) for chunk in chunks if chunk.strip()]
+    # Bytes, since a message in 8 bits that is read from text loses its letters.
+    chunks = path.read_bytes().split(f"{SEPARATOR}\n".encode())
+    return [_parse(chunk.lstrip(b"\n")) for chunk in chunks if chunk.strip()]
 
 
-def _parse(chunk: str) -> Mail:
-    message = cast(EmailMessage, email.message_from_string(chunk, policy=email.policy.default))
+def _parse(chunk: bytes) -> Mail:
+    message = cast(EmailMessage, email.message_from_bytes(chunk, policy=email.policy.default))
     body = message.get_body(preferencelist=("plain", "html"))
     return Mail(
         to=str(message["To"] or ""),

@@ -97,7 +97,9 @@ def keep_mail(settings) -> None:
     connection.send_messages(
         [
             EmailMessage(
-                f"Confirm ё {number}", f"Follow https://example.com/{number} <b>now</b>", to=["a@example.com"]
+                f"Confirm ё {number}",
+                f"Идите “сюда”: https://example.com/{number} <b>now</b>",
+                to=["a@example.com"],
             )
             for number in (1, 2)
         ]
@@ -112,6 +114,7 @@ def test_outbox_shows_kept_mail_newest_first(client, settings):
     assert page.index("Confirm ё 2") < page.index("Confirm ё 1")
     assert '<a href="https://example.com/2"' in page
     assert "<b>now</b>" not in page
+    assert "Идите “сюда”" in page
 
 
 @pytest.mark.django_db
