@@ -37,7 +37,7 @@ SLOTS = st.integers(0, 3)
 WHO = st.builds(Who, st.sampled_from([0, 0, 0, 1]), st.sampled_from(["api", "user"]))
 AMOUNTS = st.integers(1, 60)
 REFERENCES = st.integers(0, 9)
-CLAIMS = {"slot": SLOTS, "ago": st.sampled_from([0, 0, 0, 0, 1])}  # `ago`: a worker of an earlier attempt
+CLAIMS = {"slot": SLOTS, "ago": st.sampled_from([0, 0, 0, 1])}  # `ago`: a worker of an earlier attempt
 STEPS = {
     "submit": {
         "who": WHO,
@@ -73,6 +73,7 @@ STEPS = {
 OFTEN = (
     ["submit"] * 5 + ["claim"] * 6 + ["price"] * 4 + ["succeed"] * 3 + ["cancel", "fail", "sweep", "ready"]
 )
+ORDER = {"running": 0, "waiting": 1, "queued": 2}
 # Not one transaction: it may be half done, and what comes in between may see the half.
 IN_PARTS = {"sweep", "expire"}
 # What of others would tell when something that is done in parts was in the middle.
@@ -205,11 +206,11 @@ class Histories(RuleBasedStateMachine):
         self.taken[how] = self.taken.get(how, 0) + 1
 
     def _aimed(self, step):
-        """The step with a job in the place of its slot: of those that have not ended the newest first."""
+        """The step with a job in the place of its slot: those in hand first, then those in line, the newest first."""
         args = dict(step.args)
         if "slot" in args:
             jobs = list(reversed(self.world.jobs.items()))
-            jobs.sort(key=lambda each: not each[1].is_active)
+            jobs.sort(key=lambda each: ORDER.get(each[1].state, len(ORDER)))
             slot, ago = args.pop("slot"), args.pop("ago", None)
             args["job"], job = jobs[slot % len(jobs)] if jobs else (uuid.UUID(int=0), None)
             if ago is not None:
