@@ -134,6 +134,14 @@ def test_person_with_a_second_factor_can_change_the_address():
     assert Authenticator.objects.first().user.email == "lovelace@example.com"
 
 
+def test_address_under_a_second_factor_stays_on_a_site_that_lets_in_unconfirmed_ones(settings):
+    client, _ = enrolled()
+    settings.ACCOUNT_EMAIL_VERIFICATION = "optional"
+    settings.ACCOUNT_EMAIL_VERIFICATION_BY_CODE_ENABLED = False
+    answer = client.post(reverse("account_email"), {"action_add": "", "email": "lovelace@example.com"})
+    assert "cannot add an email address" in answer.content.decode()
+
+
 def test_page_of_the_app_shows_its_picture_under_the_content_policy():
     user = person()
     client = Client()
