@@ -115,6 +115,15 @@ def test_address_that_stripe_would_refuse_is_not_sent(db, stripe_site):
     assert "customer_email" not in asked[0].form
 
 
+def test_no_log_holds_a_key(owner, stripe_site, caplog):
+    caplog.set_level("DEBUG")
+    starts(stripe_site)
+    buy(owner, make_pack())
+    assert "stripe" in caplog.text.lower()
+    assert KEY not in caplog.text
+    assert shapes.SECRET not in caplog.text
+
+
 def test_later_change_of_the_pack_does_not_change_what_was_bought(owner, stripe_site):
     starts(stripe_site)
     pack = make_pack()
