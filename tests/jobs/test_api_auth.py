@@ -1,9 +1,11 @@
 """Who may call the API."""
 
 import pytest
+from django.utils import timezone
 
 from accounts import keys
-from accounts.models import ApiKey
+from accounts.key_limits import Limits
+from accounts.models import ApiKey, Team
 
 pytestmark = pytest.mark.django_db
 
@@ -14,11 +16,16 @@ def changed_tail(secret: str) -> str:
     return secret[:-1] + ("a" if secret[-1] != "a" else "b")
 
 
-def test_every_bad_key_gets_the_same_401(client, owner):
+def test_every_bad_key_gets_the_same_401(client, owner, stranger):
     revoked, revoked_secret = keys.issue(team=owner.team, created_by=owner.user)
     keys.revoke(key=revoked)
     _deleted, deleted_secret = keys.issue(team=owner.team, created_by=owner.user)
     ApiKey.objects.filter(pk=_deleted.pk).delete()
+    _expired, expired_secret = keys.issue(
+        team=owner.team, created_by=None, limits=Limits(expires_at=timezone.now())
+    )
+    _closed, closed_secret = keys.issue(team=stranger.team, created_by=None)
+    Team.objects.filter(pk=stranger.team.pk).update(disabled_at=timezone.now())
     headers = [
         {},
         {"Authorization": "Bearer"},
@@ -28,6 +35,8 @@ def test_every_bad_key_gets_the_same_401(client, owner):
         {"Authorization": f"Bearer {changed_tail(owner.secret)}"},
         {"Authorization": f"Bearer {revoked_secret}"},
         {"Authorization": f"Bearer {deleted_secret}"},
+        {"Authorization": f"Bearer {expired_secret}"},
+        {"Authorization": f"Bearer {closed_secret}"},
     ]
     answers = [client.get(URL, headers=each) for each in headers]
     assert {answer.status_code for answer in answers} == {401}
