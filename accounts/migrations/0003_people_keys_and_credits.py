@@ -227,6 +227,11 @@ class Migration(migrations.Migration):
         ),
         migrations.AlterField(
             model_name='entry',
+            name='purse',
+            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='entries', to='accounts.purse'),
+        ),
+        migrations.AlterField(
+            model_name='entry',
             name='reference',
             field=models.CharField(max_length=200),
         ),
