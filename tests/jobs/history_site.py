@@ -27,7 +27,7 @@ from tests.jobs.making import SAMPLES, VALUES, result
 SOON = timedelta(milliseconds=40)
 FAR = timedelta(days=40)
 HOOK = "http://127.0.0.1:9/hook"
-WAITS = 0.01  # seconds that a thread stands still in the middle of its step, for the others to go on
+WAITS = 0.03  # seconds that a thread stands still in the middle of its step, for the others to go on
 THREADS = 3
 
 
