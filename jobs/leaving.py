@@ -159,7 +159,9 @@ def _drop_uploads(team: Team) -> bool:
 
 def _empty_jobs(team: Team) -> bool:
     """The files first: a row that is emptied says of none any more."""
-    jobs = list(Job.objects.filter(team=team).exclude(fingerprint="")[:PIECE])
+    # Not one that was submitted in the very moment of the deletion: it is canceled first, by the next round.
+    ended = Job.objects.filter(team=team).exclude(state__in=ACTIVE_STATES)
+    jobs = list(ended.exclude(fingerprint="")[:PIECE])
     for job in jobs:
         _drop_files(job)
         JobEvent.objects.filter(job=job).update(reason="")

@@ -1,7 +1,9 @@
 """Deleting a team and an account: every sentence of their pages, held against the database and the disk."""
 
 import io
+import threading
 import uuid
+from collections.abc import Callable
 
 import pytest
 from django.core.exceptions import PermissionDenied
@@ -16,6 +18,7 @@ from accounts.audit import Who
 from accounts.models import AuditEvent, Entry, Invitation, Membership, Purse, Role, Team, User
 from jobs import leaving as jobs_leaving
 from jobs import lifecycle, media, queries
+from jobs.key_limits import KeyChanged
 from jobs.models import (
     Connection,
     Job,
@@ -345,4 +348,43 @@ def test_the_ledger_adds_up_after_an_account_is_deleted(owner, delete_account, t
     delete_account(owner)
     api = Purse.objects.get(team=owner.team, kind="api")
     assert (api.available < before, api.reserved) == (True, 0)
+    call_command("reconcile", stdout=io.StringIO())
+
+
+# --- at the same time -----------------------------------------------------------------------------
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_is_submitted_and_finished_at_the_same_moment_leaves_nothing(owner, tmp_path):
+    """Six submits and a worker's finish beside the deletion: each comes before it or is undone after it."""
+    running = make_job(owner)
+    taken = claim(running)
+    start = threading.Barrier(8)
+    unexpected: list[Exception] = []
+
+    def at_once(act: Callable[[], object]) -> None:
+        start.wait(timeout=20)
+        try:
+            act()
+        except (PermissionDenied, KeyChanged):
+            pass  # the deletion was faster
+        except Exception as error:  # noqa: BLE001 - told below, by the test's own thread
+            unexpected.append(error)
+        finally:
+            connection.close()
+
+    acts = [lambda: make_job(owner), lambda: make_job(owner, by="form")] * 3
+    acts += [lambda: lifecycle.ready(taken, fetched={})]
+    acts += [lambda: leaving.delete_team(actor=owner.membership, who=audit.OPERATOR)]
+    threads = [threading.Thread(target=at_once, args=[act]) for act in acts]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    jobs_leaving.clear_closed()
+    assert unexpected == []
+    assert not Job.objects.exclude(state=State.CANCELED).exists()
+    assert set(Purse.objects.filter(team=owner.team).values_list("reserved", flat=True)) == {0}
+    assert not Entry.objects.filter(purse__team=owner.team).exclude(person=None).exists()
+    assert not WebhookDelivery.objects.exists()
     call_command("reconcile", stdout=io.StringIO())
