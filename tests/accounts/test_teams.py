@@ -1,10 +1,10 @@
 """First teams."""
 
 import pytest
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 
 from accounts import keys, ledger
-from accounts.models import Entry, Team, User
+from accounts.models import Entry, Membership, Team, User
 from accounts.teams import first_team, webhook_secret
 
 pytestmark = pytest.mark.django_db
@@ -45,6 +45,12 @@ def test_issue_key_makes_what_is_missing_and_prints_the_key_last(capsys):
     again = keys.authenticate(capsys.readouterr().out.splitlines()[-1])
     assert again.team == key.team
     assert again != key
+
+
+def test_issue_key_puts_none_on_a_team_that_is_gone(owner):
+    Membership.objects.filter(user=owner.user).delete()
+    with pytest.raises(CommandError, match="in no open team"):
+        call_command("issue_key", "--email", "owner@example.com")
 
 
 def test_grant_credits_grants_to_a_team(owner, capsys):

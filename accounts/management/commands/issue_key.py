@@ -1,4 +1,4 @@
-"""`manage.py issue_key`: a new API key for a person's first team, so that scripts can begin."""
+"""`manage.py issue_key`: a new API key for the team that a person works in, so that scripts can begin."""
 
 from typing import Any
 
@@ -7,8 +7,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.core.validators import validate_email
 
 from accounts import audit, keys
-from accounts.models import User
-from accounts.teams import first_team
+from accounts.models import Team, User
+from accounts.teams import current_membership, first_team
 
 
 class Command(BaseCommand):
@@ -37,10 +37,19 @@ class Command(BaseCommand):
             user = User.objects.create_user(email)
             self.stderr.write(f"Made the account {email}.")
         _key, plaintext = keys.issue(
-            team=first_team(user),
+            team=_team_of(user),
             created_by=user,
             name=options["name"],
             is_test=options["test"],
             who=audit.OPERATOR,
         )
         self.stdout.write(plaintext)
+
+
+def _team_of(user: User) -> Team:
+    """The team that they work in; their first, made when they never had one."""
+    if membership := current_membership(user):
+        return membership.team
+    if hasattr(user, "first_team"):
+        raise CommandError(f"{user} is in no open team; make one with create_team, or invite them into one.")
+    return first_team(user)
