@@ -1,12 +1,13 @@
 # `make help` lists the targets. Needs git, make and Python 3.11 or 3.12 with pip; the rest is installed into .venv.
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test test-slow test-services test-browser lint format demo screenshots openapi bench-engine bench-sync bench-web lock clean
+.PHONY: help run test test-slow test-services test-histories test-browser lint format demo screenshots openapi bench-engine bench-sync bench-web lock clean
 
 PY := .venv/bin/python
 RUNTIME := .venv/set-runtime
 TEST := .venv/set-test
 BROWSER := .venv/set-browser
+CORES := -n auto --dist worksteal
 POSTGRES_URL ?= postgres://lipsyncweb:lipsyncweb@127.0.0.1:5432/lipsyncweb
 COMPILE := .tools/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-header --no-annotate --only-binary :all:
@@ -22,15 +23,18 @@ demo: $(RUNTIME) ## Start a site on a free port and make a video over HTTP, as a
 	@$(PY) manage.py demo
 
 test: $(TEST) ## Run the tests that need no server and no browser
-	$(PY) -m pytest --ignore=tests/browser -n auto --dist worksteal
+	$(PY) -m pytest --ignore=tests/browser $(CORES)
 
 test-slow: $(TEST) ## Run the tests with real processes and waits
 	$(PY) -m pytest -m slow --ignore=tests/browser
 
 test-services: $(TEST) ## Run the tests against PostgreSQL, Redis and RabbitMQ
 	$(PY) -m pytest -m services --ignore=tests/browser
-	DATABASE_URL=$(POSTGRES_URL) $(PY) -m pytest tests/accounts tests/jobs tests/faults tests/views
-	DATABASE_URL=$(POSTGRES_URL) $(PY) -m pytest -m slow tests/jobs/test_histories.py
+	DATABASE_URL=$(POSTGRES_URL) $(PY) -m pytest $(CORES) tests/accounts tests/jobs tests/faults tests/views
+
+test-histories: $(TEST) ## Run 10,000 random steps of credits on SQLite and on PostgreSQL, both at once
+	@DATABASE_URL=$(POSTGRES_URL) $(PY) -m pytest -m histories tests/jobs & other=$$!; \
+	$(PY) -m pytest -m histories tests/jobs; mine=$$?; wait $$other && exit $$mine
 
 test-browser: $(BROWSER) ## Run the tests in Chromium (Debian: apt-get install chromium)
 	$(PY) -m pytest -m browser

@@ -281,7 +281,7 @@ def test_credits_add_up_after_each_step_of_some_histories(machine):
     run(machine, 4)
 
 
-@pytest.mark.slow
+@pytest.mark.histories
 @pytest.mark.timeout(1200)
 def test_credits_add_up_after_each_of_ten_thousand_steps(machine, capsys):
     began = datetime.now(UTC)
