@@ -8,7 +8,7 @@ import pytest
 from babel.messages.extract import extract_from_file
 from babel.messages.pofile import read_po
 from django.conf import settings
-from django.utils.translation import gettext, ngettext, override
+from django.utils.translation import gettext, ngettext, override, pgettext
 from django.utils.translation.template import templatize
 
 ROOT = Path(settings.BASE_DIR)
@@ -73,5 +73,7 @@ def test_compiled_catalogue_is_the_written_one(catalogue):
             if isinstance(message.id, tuple):
                 forms = [ngettext(*message.id, number) for number in (1, 2, 5)]
                 assert tuple(forms) == message.string[:3], message.id
+            elif message.context:
+                assert pgettext(message.context, message.id) == message.string, message.id
             elif message.id:
                 assert gettext(message.id) == message.string, message.id
