@@ -45,11 +45,6 @@ class Limits:
             for name, value in ((each.name, getattr(self, each.name)) for each in fields(self))
         }
 
-    @property
-    def of_credits(self) -> bool:
-        """Whether what the key spends has to be counted."""
-        return self.daily_credits is not None or self.total_credits is not None
-
     def to_json(self) -> dict[str, Any]:
         """Those that are set."""
         found = {name: value for name, value in asdict(self).items() if value not in (None, ())}
@@ -65,8 +60,7 @@ LIMITED = (
     | ~Q(resolutions=[])
     | ~Q(addresses=[])
     | Q(requests_a_minute__isnull=False)
-    | Q(daily_credits__isnull=False)
-    | Q(total_credits__isnull=False)
+    | counting.that_count_credits()
 )
 
 

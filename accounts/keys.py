@@ -141,7 +141,7 @@ def set_limits(*, key: ApiKey, limits: Limits, who: audit.Who | None = None) -> 
     with transaction.atomic():
         if not ApiKey.objects.filter(pk=key.pk, revoked_at=None).update(**limits.columns()):
             raise KeyEnded
-        if limits.of_credits and not before.of_credits:
+        if ledger.counts_credits(limits) and not ledger.counts_credits(before):
             ledger.count_for_key(key)
         _record("key.limits", key, who, before=before.to_json(), after=limits.to_json())
 
@@ -166,7 +166,7 @@ def roll(
         new = ApiKey(team=old.team, created_by=by, name=old.name, is_test=old.is_test, rolled_from=old)
         # The limits as they were: the old key's expiry has just been changed.
         key_limits.put(new, key_limits.of(key))
-        if key_limits.of(old).of_credits:
+        if ledger.counts_credits(old):
             _carry(old, new)
         plaintext = _save_new(new)
         _record(
@@ -198,7 +198,7 @@ def as_judged(key: ApiKey) -> QuerySet[ApiKey]:
     have revoked the key or narrowed its limits, and what was judged by the old ones must not go through.
     """
     judged = {name: getattr(key, name) for name in key_limits.JUDGED_BEFORE_SPENDING}
-    if not ledger.is_limited(key):
+    if not ledger.counts_credits(key):
         # What it spends is not counted; once it has a limit of credits, it must be.
         judged |= {"daily_credits": None, "total_credits": None}
     return (

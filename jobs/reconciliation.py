@@ -15,6 +15,7 @@ from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet, Subquery, 
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
+from accounts import ledger
 from accounts.ledger.counting import day_of, outstanding
 from accounts.models import ApiKey, Entry, Purchase, Purse, Team
 from accounts.models.ledger import EntryKind, PurseKind
@@ -125,15 +126,16 @@ def _months() -> Iterator[str]:
 
 def _keys() -> Iterator[str]:
     """What each key with a limit has counted, on its day and in all, is what its lines say and what it carried over."""
-    limited = Q(daily_credits__isnull=False) | Q(total_credits__isnull=False)
     lines = Entry.objects.filter(key=OuterRef("pk"), kind__in=COUNTED)
-    keys = ApiKey.objects.filter(limited).annotate(spent=-_one(lines, "key", Sum("available_change")))
+    keys = ApiKey.objects.filter(ledger.that_count_credits()).annotate(
+        spent=-_one(lines, "key", Sum("available_change"))
+    )
     for key in keys.exclude(spent_in_all=F("spent") + F("carried_in_all")).order_by("pk"):
         counted = key.spent_in_all - key.carried_in_all
         yield f"Key {key.public_id} counts {counted} spent in all, but its entries say {key.spent}."
     carried = dict(ApiKey.objects.filter(carried_day=F("spent_day")).values_list("pk", "carried_on_day"))
-    limited = Q(key__daily_credits__isnull=False) | Q(key__total_credits__isnull=False)
-    for key_id, counter, spent in _counters("key", "spent_day", "spent_on_day", limited):
+    counted_keys = ledger.that_count_credits("key")
+    for key_id, counter, spent in _counters("key", "spent_day", "spent_on_day", counted_keys):
         counted = counter - carried.get(key_id, 0)
         if counted != spent:
             yield f"Key number {key_id} counts {counted} spent on its day, but its entries say {spent}."

@@ -20,7 +20,7 @@ machine), so that no two writers wait for each other; whoever needs a key's row 
 it with `select_for_update(no_key=True)`, which lets the lines that name the key in.
 """
 
-from accounts.ledger.counting import is_limited
+from accounts.ledger.counting import counts_credits, that_count_credits
 from accounts.ledger.errors import (
     BelowZero,
     CannotPay,
@@ -67,12 +67,12 @@ __all__ = [
     "balances",
     "charge",
     "count_for_key",
+    "counts_credits",
     "entries",
     "expire_credits",
     "expiring",
     "give_back",
     "grant",
-    "is_limited",
     "low_purses",
     "new_reference",
     "note_alerted",
@@ -83,5 +83,6 @@ __all__ = [
     "reserve",
     "reserve_new",
     "set_limits",
+    "that_count_credits",
     "unnote_alerted",
 ]

@@ -11,7 +11,7 @@ without one costs no further query; count_for_key() in limits.py sets them right
 
 from collections.abc import Iterable
 from datetime import UTC, date, datetime
-from typing import Any
+from typing import Any, Protocol
 
 from django.db.models import BigIntegerField, Case, F, Q, Value, When
 from django.db.models.functions import Greatest
@@ -41,9 +41,25 @@ def day_spent(key: ApiKey, moment: datetime) -> int:
     return key.spent_on_day if key.spent_day and key.spent_day >= day_of(moment) else 0
 
 
-def is_limited(key: ApiKey) -> bool:
-    """Whether the key has a limit of credits: what it spends is counted."""
-    return key.daily_credits is not None or key.total_credits is not None
+class CreditLimits(Protocol):
+    """A key, or what it is to be limited to."""
+
+    @property
+    def daily_credits(self) -> int | None: ...
+
+    @property
+    def total_credits(self) -> int | None: ...
+
+
+def counts_credits(limits: CreditLimits) -> bool:
+    """Whether there is a limit of credits: what such a key spends is counted."""
+    return limits.daily_credits is not None or limits.total_credits is not None
+
+
+def that_count_credits(key: str = "") -> Q:
+    """The same of rows: of keys, or of what leads to one by the name `key`."""
+    prefix = f"{key}__" if key else ""
+    return Q(**{f"{prefix}daily_credits__isnull": False}) | Q(**{f"{prefix}total_credits__isnull": False})
 
 
 def within_cap(line: Entry) -> Q:

@@ -83,7 +83,7 @@ def change(purses: models.QuerySet[Purse], line: Entry, *, only_if: Exists | Non
     `only_if` is a condition of the caller for the same UPDATE; Overtaken where it does not hold.
     """
     returned = counting.returned_by(line) if line.kind == EntryKind.GIVE_BACK else []
-    if line.key is not None and counting.is_limited(line.key):
+    if line.key is not None and counting.counts_credits(line.key):
         counting.count_on_key(line.key, line, returned)
     # An UPDATE that says what it needs, so that the row's lock is held before anything is read: a reader that
     # decides on what it saw would let two writers spend the same credits (tests/accounts/test_ledger_races.py).

@@ -73,7 +73,7 @@ class ApiKey(models.Model):
         return self.revoked_at is None and (self.expires_at is None or self.expires_at > timezone.now())
 
     @property
-    def is_limited(self) -> bool:
+    def is_narrowed(self) -> bool:
         """Whether it may do less than its team may; an expiry alone is no such limit."""
         numbers = (self.requests_a_minute, self.daily_credits, self.total_credits)
         lists = (self.allowed_models, self.resolutions, self.addresses)

@@ -53,7 +53,7 @@ def _time(moment: datetime | None) -> str | None:
 
 def _spent(key: ApiKey) -> dict[str, int] | None:
     """What its limits of credits count, which is counted for keys that have one."""
-    if not key_limits.of(key).of_credits:
+    if not ledger.counts_credits(key):
         return None
     return {"today": key_limits.spent_today(key), "inAll": key.spent_in_all}
 
