@@ -7,12 +7,12 @@ connection is safe. References are unique in the whole ledger, so they name what
 | kind | pair | reference |
 |---|---|---|
 | grant | (+n, 0) | `start:<person>:<purse kind>`, `operator:<team>:<purse kind>:<the operator's own>` |
-| purchase | (+n, 0) | the payment's |
+| purchase | (+n, 0) | `purchase:<id>` |
 | reserve | (-n, +n) | `job:<id>:minimum` or `job:<id>:exact`, then `job:<id>:exact:<attempt>` |
 | charge | (0, -n) | `job:<id>` |
 | give_back | (+n, -n) | `job:<id>`, or `job:<id>:exact:<attempt>` where the exact price is lower |
-| adjust | (+-n, 0) | `operator:<a new one>` |
-| refund | (-n, 0), n may be 0 | the refund's or the dispute's |
+| adjust | (+-n, 0) | `operator:<a new one>`, and of a dispute that was won as the refund that it undoes |
+| refund | (-n, 0), n may be 0 | `refund:<purchase>:<sum>`, `dispute:<purchase>:<dispute>` |
 | expire | (-n, 0) | `expire:<entry>`, and `expire:<entry>:<2, 3, ...>` for what came back later |
 
 Locks are taken in one order, the key's row before the purse's (and a job's row before both, by its state

@@ -5,6 +5,7 @@ from django.db.models import Case, F, Q, Value, When
 from django.utils import timezone
 
 from accounts.ledger.counting import day_of, outstanding
+from accounts.ledger.writing import MOST, lock
 from accounts.models import ApiKey, Entry, Purse, Team
 from accounts.models.ledger import EntryKind, PurseKind
 
@@ -16,27 +17,25 @@ def set_limits(*, team: Team, kind: str, monthly_cap: int | None, alert_below: i
     alert is a new one: it goes out although the old one did.
     """
     for value in (monthly_cap, alert_below):
-        if value is not None and (type(value) is not int or value < 0):
-            raise ValueError(f"A limit is a whole number of at least 0, not {value!r}.")
-    same = Q(alert_below=alert_below) if alert_below is not None else Q(alert_below=None)
+        if value is not None and (type(value) is not int or not 0 <= value <= MOST):
+            raise ValueError(f"A limit is a whole number of at least 0 and at most {MOST}, not {value!r}.")
     Purse.objects.filter(team=team, kind=kind).update(
         monthly_cap=monthly_cap,
         alert_below=alert_below,
-        alerted_at=Case(When(same, then=F("alerted_at")), default=Value(None)),
+        alerted_at=Case(When(alert_below=alert_below, then=F("alerted_at")), default=Value(None)),
     )
 
 
 def count_for_key(key: ApiKey) -> None:
     """Set a key's counters right by the ledger, in the transaction that gives it its limits.
 
-    A request that read the key before and reserves after is stopped by keys.as_judged(). On PostgreSQL one that
-    waits for the purse while this transaction ends is not, and is not counted: the limit holds from the next on.
+    A request that read the key before and reserves after is stopped by keys.as_judged().
     """
     now = timezone.now()
     with transaction.atomic():
         # The key's row, then the purse's, as everywhere; the purse's keeps back who would reserve meanwhile.
         ApiKey.objects.filter(pk=key.pk).update(spent_day=day_of(now))
-        Purse.objects.filter(team=key.team_id, kind=PurseKind.API).update(available=F("available"))
+        lock(Purse.objects.filter(team=key.team_id, kind=PurseKind.API))
         lines = Entry.objects.filter(key=key, kind__in=[EntryKind.RESERVE, EntryKind.GIVE_BACK])
         in_all = -(lines.aggregate(sum=models.Sum("available_change"))["sum"] or 0)
         # And what the key was rolled with, which are no lines of its own.

@@ -14,7 +14,7 @@ from accounts.ledger.errors import BelowZero, CannotPay, NotEnoughCredits, Spend
 from accounts.models import ApiKey, Entry, Purse, Team, User
 from accounts.models.ledger import EntryKind
 
-# In one line. Far below where SQLite would turn a sum of whole numbers into a float.
+# In one line, and of a cap or a limit. Far below where SQLite would turn a sum of whole numbers into a float.
 MOST = 10**12
 
 
@@ -95,9 +95,20 @@ def change(purses: models.QuerySet[Purse], line: Entry, *, only_if: Exists | Non
         if not allowed.exists():
             raise Overtaken
         # What was in the way is gone again: somebody gave back in between.
-    # Found by the INSERT itself: a submit has few queries to spend.
-    line.purse_id = models.Subquery(purses.values("pk"))  # type: ignore[assignment]
-    line.save(force_insert=True)
+    # Found by the INSERT itself: a submit has few queries to spend. And by the caller's condition once more: on
+    # PostgreSQL an UPDATE that waited for the purse judged by what there was before it waited.
+    line.purse_id = models.Subquery(allowed.values("pk"))  # type: ignore[assignment]
+    try:
+        line.save(force_insert=True)
+    except IntegrityError as error:
+        if only_if is not None and _has_no_purse(error):
+            raise Overtaken from error
+        raise
+
+
+def _has_no_purse(error: IntegrityError) -> bool:
+    """The subquery found no row: NOT NULL, by PostgreSQL's number or in SQLite's words."""
+    return getattr(error.__cause__, "sqlstate", "") == "23502" or "NOT NULL constraint" in str(error)
 
 
 def lock(purses: models.QuerySet[Purse]) -> Purse:

@@ -21,7 +21,7 @@ class EntryKind(models.TextChoices):
     CHARGE = "charge", _("Charged")
     GIVE_BACK = "give_back", _("Given back")
     ADJUST = "adjust", _("Correction")
-    REFUND = "refund", _("Refund")
+    REFUND = "refund", _("Taken back")
     EXPIRE = "expire", _("Expired")
 
 
@@ -104,7 +104,7 @@ class Entry(models.Model):
             models.CheckConstraint(condition=PAIRS, name="entry_is_a_pair"),
         ]
         indexes = [
-            # The credits page reads a purse's newest lines.
+            # The replay of grants that expire reads a purse's lines in their order, from one of them on.
             models.Index(fields=["purse", "-id"], name="entry_by_purse"),
             # Usage by day, and exports of a range.
             models.Index(fields=["purse", "created_at"], name="entry_by_time"),

@@ -238,7 +238,7 @@ def test_a_limited_key_costs_one_query(owner, django_assert_num_queries):
         ledger.reserve_new(team=owner.team, kind="api", amount=5, reference="a", source=source)
 
 
-@pytest.mark.parametrize("limit", [-1, 1.0, True, "5"])
+@pytest.mark.parametrize("limit", [-1, 1.0, True, "5", ledger.MOST + 1])
 def test_a_limit_is_a_whole_number(owner, limit):
     with pytest.raises(ValueError, match="whole number"):
         cap(owner, limit)

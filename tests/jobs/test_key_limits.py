@@ -1,10 +1,12 @@
 """What a limited key may ask for, from where, and what a change means to a request that is under way."""
 
 import json
+import threading
+import time
 from datetime import timedelta
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
@@ -193,6 +195,40 @@ def test_a_limited_key_submits_as_its_limits_were_read(owner):
     as_read = ApiKey.objects.select_related("team").get(pk=key.pk)
     state = form_state.build(catalog.get("lipsync-image"), VALUES)
     assert submit.submit(team=owner.team, actor=as_read, form_state=state).reserved == 10
+
+
+def somebody_waits() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
+        return cursor.fetchone()[0] > 0
+
+
+@pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite's one writer waits before it judges")
+@pytest.mark.django_db(transaction=True)
+def test_a_request_that_waits_for_the_purse_while_its_key_gets_its_first_limit_is_stopped(owner):
+    as_read = ApiKey.objects.select_related("team").get(pk=owner.key.pk)
+    state = form_state.build(catalog.get("lipsync-image"), VALUES)
+    refused = []
+
+    def ask():
+        try:
+            submit.submit(team=owner.team, actor=as_read, form_state=state)
+        except key_limits.KeyChanged as error:
+            refused.append(error.code)
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=ask)
+    with transaction.atomic():
+        keys.set_limits(key=owner.key, limits=Limits(total_credits=500))
+        thread.start()
+        until = time.monotonic() + 20
+        while not somebody_waits() and time.monotonic() < until:
+            time.sleep(0.01)
+    thread.join()
+    assert refused == ["key_changed"]
+    assert (Job.objects.count(), ledger.balances(owner.team).api.reserved) == (0, 0)
+    assert reconciliation.findings() == []
 
 
 def test_a_change_is_answered_with_a_word_of_its_own(client, owner, monkeypatch):
