@@ -136,6 +136,9 @@ CACHES = {
         "OPTIONS": {"MAX_ENTRIES": 100_000},
     },
 }
+if CACHES["default"]["BACKEND"].endswith("LocMemCache"):
+    # Who has guessed too often, and which codes were used, is kept here: strangers must not crowd it out.
+    CACHES["default"].setdefault("OPTIONS", {}).setdefault("MAX_ENTRIES", 100_000)
 if CACHES["default"]["BACKEND"].endswith("RedisCache"):
     # A cache that hangs must not hold the web's threads.
     CACHES["default"].setdefault("OPTIONS", {}).update(socket_timeout=1, socket_connect_timeout=1)

@@ -12,6 +12,7 @@ import pytest
 from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.internal import auth as totp
 from django.contrib import admin
+from django.core.cache import cache
 from django.test import Client
 from pytest_httpserver import HTTPServer
 
@@ -151,3 +152,15 @@ def test_head_has_no_body_on_the_wire(tmp_path):
         connection.request("GET", "/api/v1/jobs/x")
         assert connection.getresponse().status == 401
         connection.close()
+
+
+def test_strangers_do_not_crowd_out_what_is_held_against_a_guesser(owner):
+    """Without a shared cache, Django's own bound of 300 entries let a flood of others open a locked account."""
+    form = {"login": owner.user.email, "password": "wrong"}
+    browser = Client()
+    for _try in range(6):
+        browser.post("/accounts/login/", form)
+    for number in range(1000):
+        cache.set(f"a stranger's {number}", 1)
+    browser.post("/accounts/login/", {**form, "password": PASSWORD})
+    assert "_auth_user_id" not in browser.session
