@@ -54,6 +54,7 @@ class Chart:
 
     width_of_bar = BAR
     height = HEIGHT
+    half_height = HEIGHT // 2
 
     @property
     def width(self) -> int:

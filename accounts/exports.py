@@ -25,12 +25,15 @@ def download(
     body = csv_lines(columns, rows) if form == "csv" else json_lines(about, rows)
     answer = StreamingHttpResponse(body, content_type=TYPES[form])
     answer["Content-Disposition"] = f'attachment; filename="{name}.{form}"'
-    answer["Cache-Control"] = "no-store"
     return answer
 
 
 def csv_lines(columns: list[str], rows: Iterable[Mapping[str, Cell]]) -> Iterator[str]:
-    """Lines of CSV by RFC 4180. Text that a spreadsheet would run is prefixed; numbers stay numbers, also below 0."""
+    """Lines of CSV by RFC 4180. Text that a spreadsheet would run is prefixed; numbers stay numbers, also below 0.
+
+    Without a byte order mark: programs would read it as a part of the first column's name. Excel finds the right
+    letters and columns by Data, From Text/CSV (docs/credits.md); with commas, a double click shows neither everywhere.
+    """
     written = io.StringIO()
     writer = csv.writer(written)
     writer.writerow(columns)
@@ -104,9 +107,9 @@ def ledger_row(entry: Entry) -> dict[str, Cell]:
     }
 
 
-def file_name(what: str, team: Team, first: date, last: date) -> str:
+def file_name(what: str, team: Team, *days: date | str) -> str:
     """Such as lipsyncweb-credits-my-team-2026-01-01-2026-01-31, in letters that every file system takes."""
-    return f"lipsyncweb-{what}-{slugify(team.name)[:60] or f'team-{team.pk}'}-{first}-{last}"
+    return "-".join(["lipsyncweb", what, slugify(team.name)[:60] or f"team-{team.pk}", *map(str, days)])
 
 
 def _moment(when: datetime | None) -> str | None:

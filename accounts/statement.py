@@ -11,6 +11,7 @@ from django.db.models import Q
 
 from accounts import usage
 from accounts.models import ApiKey, Entry, Purse, Team, User
+from lipsyncweb.http.numbers import row_number
 
 CHUNK = 1000  # lines of an export that are in memory at a time
 
@@ -93,9 +94,8 @@ def _narrowed(wanted: Wanted) -> Q:
 
 
 def _place(team: Team, before: str) -> Entry | None:
-    if not (before.isascii() and before.isdigit() and len(before) < 19):
-        return None
-    return Entry.objects.filter(purse__team=team, pk=int(before)).first()
+    number = row_number(before)
+    return None if number is None else Entry.objects.filter(purse__team=team, pk=number).first()
 
 
 def _order(entry: Entry) -> tuple[object, int]:

@@ -7,13 +7,14 @@ import secrets
 from django.conf import settings
 from django.db import transaction
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_noop, ngettext
 
 from accounts import access, audit, ledger
 from accounts.models import Membership, Role, Team, User
 from accounts.models.ledger import PurseKind
 from lipsyncweb.secretbox import seal, unseal
 
+STARTING = gettext_noop("Starting credits")  # a note of the ledger, in English; the pages translate it
 ADDRESS = re.compile(r"://|\bwww\.|\.\w{2,}/", re.IGNORECASE)
 
 
@@ -154,5 +155,5 @@ def _give_starting_credits(team: Team, user: User) -> None:
                 kind=kind,
                 amount=amount,
                 reference=f"start:{user.pk}:{kind}",
-                note="Starting credits",
+                note=STARTING,
             )

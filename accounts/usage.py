@@ -11,14 +11,28 @@ from typing import Any
 
 from django.db import models
 from django.db.models import Count, F, Q, QuerySet, Sum
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
 
 from accounts.models import ApiKey, Entry, Purse, Team, User
 from accounts.models.ledger import EntryKind
 
 Who = str | int | None  # a model, or the row of a key or a person
 
-# What usage may be told by, and the entry's column that says it.
-DIMENSIONS = {"model": "model", "key": "key_id", "person": "person_id"}
+
+@dataclass(frozen=True)
+class Dimension:
+    """What usage may be told by: the entry's column, and what people call it."""
+
+    column: str
+    label: Promise
+
+
+DIMENSIONS = {
+    "model": Dimension("model", _("Model")),
+    "key": Dimension("key_id", _("API key")),
+    "person": Dimension("person_id", _("Person")),
+}
 
 
 class Day(models.Func):
@@ -53,7 +67,7 @@ def span(first: date, last: date) -> Q:
 
 def by_day(team: Team, kind: str, *, first: date, last: date, by: str = "model") -> Iterator[Used]:
     """What was charged to one purse from `first` to `last`, the oldest day first. `by` is one of DIMENSIONS."""
-    column = DIMENSIONS[by]
+    column = DIMENSIONS[by].column
     # By the purse's number and not by a join: PostgreSQL then reads the range alone.
     purse = Purse.objects.filter(team=team, kind=kind).values("pk")[:1]
     charges: QuerySet[Entry] = Entry.objects.filter(

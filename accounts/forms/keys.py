@@ -9,11 +9,10 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from accounts import key_limits, keys
+from accounts import key_limits, keys, ledger
 from accounts.key_limits import Limits
 from accounts.models import ApiKey
 
-HIGHEST = 10**12  # credits, and requests: beyond any use, and far inside every database's integers
 YEARS = 100
 CHOICES = {
     "at once": timedelta(),
@@ -57,14 +56,14 @@ class LimitsForm(forms.Form):
         help_text=gettext_lazy("A day is one of UTC. What a failed job gives back counts no longer."),
         required=False,
         min_value=1,
-        max_value=HIGHEST,
+        max_value=ledger.MOST,
     )
     total_credits = forms.IntegerField(
         label=gettext_lazy("Credits in all"),
         help_text=gettext_lazy("For the key's whole life."),
         required=False,
         min_value=1,
-        max_value=HIGHEST,
+        max_value=ledger.MOST,
     )
     requests_a_minute = forms.IntegerField(
         label=gettext_lazy("Requests a minute"),

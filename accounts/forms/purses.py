@@ -8,14 +8,14 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from accounts import ledger, usage
 from accounts.models import ApiKey, Entry, Membership, Team, User
 from accounts.models.ledger import EntryKind, PurseKind
 from accounts.statement import Wanted
+from lipsyncweb.http.numbers import row_number
 
 KEYS_OFFERED = 200  # the newest
-MOST_CREDITS = 10**12  # of a cap or an alert; an alert above this is a slip of the hand
 DAYS = {"7": _("7 days"), "30": _("30 days"), "90": _("90 days")}
-BY = {"model": _("Model"), "key": _("API key"), "person": _("Person")}
 
 
 class UsageForm(forms.Form):
@@ -23,7 +23,9 @@ class UsageForm(forms.Form):
 
     purse = forms.ChoiceField(label=_("Balance"), choices=PurseKind.choices)
     days = forms.ChoiceField(label=_("Time"), choices=list(DAYS.items()))
-    by = forms.ChoiceField(label=_("Told apart by"), choices=list(BY.items()))
+    by = forms.ChoiceField(
+        label=_("Told apart by"), choices=[(name, each.label) for name, each in usage.DIMENSIONS.items()]
+    )
 
     defaults = {"purse": PurseKind.API.value, "days": "30", "by": "model"}
 
@@ -103,18 +105,15 @@ def _keys(team: Team, chosen: str) -> Any:
     """The newest of the team's keys, and the one that is asked for, however old."""
     keys = ApiKey.objects.filter(team=team)
     offered = list(keys.values_list("pk", flat=True)[:KEYS_OFFERED])
-    return keys.filter(pk__in=[*offered, *_number(chosen)])
+    return keys.filter(Q(pk__in=offered) | Q(pk=row_number(chosen)))
 
 
 def _people(team: Team, chosen: str) -> Any:
     """The team's members, and whoever is asked for and stands in its ledger, although they have left."""
     members = Membership.objects.filter(team=team).values("user")
-    found = [pk for pk in _number(chosen) if Entry.objects.filter(purse__team=team, person=pk).exists()]
-    return User.objects.filter(Q(pk__in=members) | Q(pk__in=found)).order_by("email")
-
-
-def _number(text: str) -> list[int]:
-    return [int(text)] if text.isascii() and text.isdigit() and len(text) < 19 else []
+    asked = row_number(chosen)
+    known = asked is not None and Entry.objects.filter(purse__team=team, person=asked).exists()
+    return User.objects.filter(Q(pk__in=members) | Q(pk__in=[asked] if known else [])).order_by("email")
 
 
 def _credits(label: Any, help_text: Any) -> forms.IntegerField:
@@ -124,7 +123,7 @@ def _credits(label: Any, help_text: Any) -> forms.IntegerField:
         help_text=help_text,
         required=False,
         min_value=0,
-        max_value=MOST_CREDITS,
+        max_value=ledger.MOST,
         widget=forms.NumberInput(attrs=attrs),
     )
 

@@ -218,7 +218,7 @@ class Migration(migrations.Migration):
         migrations.AlterField(
             model_name='entry',
             name='kind',
-            field=models.CharField(choices=[('grant', 'Grant'), ('purchase', 'Purchase'), ('reserve', 'Reserved'), ('charge', 'Charged'), ('give_back', 'Given back'), ('adjust', 'Correction'), ('refund', 'Refund'), ('expire', 'Expired')], max_length=10),
+            field=models.CharField(choices=[('grant', 'Grant'), ('purchase', 'Purchase'), ('reserve', 'Reserved'), ('charge', 'Charged'), ('give_back', 'Given back'), ('adjust', 'Correction'), ('refund', 'Taken back'), ('expire', 'Expired')], max_length=10),
         ),
         migrations.AlterField(
             model_name='entry',

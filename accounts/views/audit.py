@@ -5,13 +5,13 @@ from typing import Any
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import render
 from django.utils import timezone
-from django.utils.text import slugify
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from accounts import audit, audit_log, doors, exports
 from accounts.forms.audit import AuditFilter
 from accounts.models import AuditEvent
+from lipsyncweb.http.numbers import row_number
 
 
 @doors.team("audit.read")
@@ -40,11 +40,11 @@ def log(request: HttpRequest) -> HttpResponse:
 @require_safe
 def export(request: HttpRequest, form: str) -> StreamingHttpResponse:
     """What the page would show with these filters, all of it, as a CSV or a JSON file."""
-    if form not in ("csv", "json"):
+    if form not in exports.TYPES:
         raise Http404
     rows = audit_log.export(request.team, AuditFilter(request.GET, team=request.team).wanted)
     today = timezone.now().date().isoformat()
-    name = f"lipsyncweb-audit-{slugify(request.team.name)[:60] or request.team.pk}-{today}"
+    name = exports.file_name("audit", request.team, today)
     columns = list(audit_log.COLUMNS)
     about = {"team": request.team.name, "day": today}
     return exports.download(form, rows, columns=columns, name=name, about=about)
@@ -64,8 +64,7 @@ def _row(event: AuditEvent) -> dict[str, Any]:
 
 def _number(text: str) -> int | None:
     """The position that a page begins at; 404 for what is none."""
-    if not text:
-        return None
-    if not (text.isascii() and text.isdigit() and len(text) < 19):
+    number = row_number(text)
+    if text and number is None:
         raise Http404
-    return int(text)
+    return number

@@ -16,6 +16,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from accounts import access, audit, charts, doors, key_limits, key_list, key_usage, keys
 from accounts.forms.keys import KeyForm, LimitsForm, NameForm, RollForm
 from accounts.models import ApiKey
+from lipsyncweb.http.numbers import row_number
 
 USAGE_DAYS = 30
 
@@ -56,15 +57,14 @@ def _keys_page(
     **shown: Any,
 ) -> HttpResponse:
     chosen = request.GET.get("show", "") if request.GET.get("show", "") in key_list.FILTERS else ""
-    after = request.GET.get("after", "")
-    after_pk = int(after) if after.isascii() and after.isdigit() and len(after) < 19 else None
+    after = row_number(request.GET.get("after", ""))
     context = {
         "form": form or KeyForm(),
         "limits_form": limits_form or LimitsForm(),
-        "page": key_list.page(request.team, words=words, chosen=chosen, after=after_pk),
+        "page": key_list.page(request.team, words=words, chosen=chosen, after=after),
         "words": words,
         "chosen": chosen,
-        "is_narrowed": bool(words or chosen or after_pk),
+        "is_narrowed": bool(words or chosen or after),
         "filters": key_list.FILTERS.values(),
         "may_manage": access.may(request.membership, "keys.manage", request.team),
         **shown,

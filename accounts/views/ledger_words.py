@@ -5,13 +5,15 @@ from typing import Any
 from django.utils.formats import number_format
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import gettext_noop
 
 from accounts.models import Entry
-from accounts.models.ledger import EntryKind
+from accounts.models.ledger import EntryKind, PurseKind
 
-# Notes that the site itself writes into the ledger, in English; the pages translate them.
-NOTES = (gettext_noop("Starting credits"),)
+# What each purse is spent by, and its icon.
+SPENT_BY: dict[str, tuple[Promise, str]] = {
+    PurseKind.USER: (_("Spent by the forms of this site."), "spark"),
+    PurseKind.API: (_("Spent by requests that carry a key."), "key"),
+}
 
 SENTENCES: dict[str, Promise] = {
     EntryKind.GRANT: _("Granted %(amount)s"),
@@ -20,7 +22,7 @@ SENTENCES: dict[str, Promise] = {
     EntryKind.CHARGE: _("Charged %(amount)s for %(model)s"),
     EntryKind.GIVE_BACK: _("Given back %(amount)s"),
     EntryKind.ADJUST: _("Correction: %(amount)s"),
-    EntryKind.REFUND: _("Refunded %(amount)s"),
+    EntryKind.REFUND: _("Taken back %(amount)s"),
     EntryKind.EXPIRE: _("Expired: %(amount)s"),
 }
 # Of lines without a job that says what it makes.

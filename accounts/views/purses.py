@@ -12,7 +12,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts import access, audit, charts, doors, ledger, statement, usage
-from accounts.forms.purses import BY, LimitsForm, UsageForm
+from accounts.forms.purses import LimitsForm, UsageForm
 from accounts.ledger.counting import month_spent
 from accounts.models import Purse, Team
 from accounts.models.ledger import PurseKind
@@ -32,7 +32,7 @@ def credit_list(request: HttpRequest) -> HttpResponse:
         "purses": [_purse(purses.user), _purse(purses.api)],
         "form": form,
         "usage": _usage(request.team, form),
-        "by": BY[form.cleaned_data["by"]],
+        "by": usage.DIMENSIONS[form.cleaned_data["by"]].label,
         "rows": ledger_words.rows(statement.page(request.team, limit=NEWEST).entries),
         "may_manage": access.may(request.membership, "credits.manage", request.team),
     }
@@ -71,8 +71,11 @@ def _save(request: HttpRequest, kind: str, limits: dict[str, int | None]) -> Non
 def _purse(purse: Purse) -> dict[str, Any]:
     """A balance and all that a person wants to know about it."""
     spent = month_spent(purse, timezone.now())
+    spent_by, icon = ledger_words.SPENT_BY[purse.kind]
     return {
         "purse": purse,
+        "help": spent_by,
+        "icon": icon,
         "spent": spent,
         "left_this_month": None if purse.monthly_cap is None else max(0, purse.monthly_cap - spent),
         "is_low": purse.alert_below is not None and purse.available < purse.alert_below,

@@ -1,5 +1,6 @@
 """Buying credits: the way to Stripe's page and back, and what the team has bought."""
 
+import time
 import uuid
 from urllib.parse import urlsplit
 
@@ -13,16 +14,17 @@ from django.views.decorators.http import require_POST, require_safe
 
 from accounts import audit, doors, sales
 from accounts.models import Purchase
+from lipsyncweb.http.numbers import row_number
 
 NEWEST = 100
+WATCHED_SECONDS = 600  # a page left open asks no longer: a bank transfer takes days
 
 
 @doors.team("credits.buy")
 @require_POST
 def buy(request: HttpRequest) -> HttpResponse:
     """POST `pack`: keep the purchase and lead to Stripe's page."""
-    number = request.POST.get("pack", "")
-    pack = get_object_or_404(sales.packs_on_sale(), pk=number if number.isascii() and number.isdigit() else 0)
+    pack = get_object_or_404(sales.packs_on_sale(), pk=row_number(request.POST.get("pack", "")))
     try:
         purchase = sales.begin(team=request.team, actor=request.membership, who=audit.who(request), pack=pack)
         checkout = sales.open_checkout(purchase, _places(purchase))
@@ -63,16 +65,17 @@ def purchase_list(request: HttpRequest) -> HttpResponse:
 @require_safe
 def purchase_page(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     """Where Stripe sends the buyer back to. It grants nothing: it shows what Stripe has told so far."""
-    return render(request, "accounts/purchase.html", {"purchase": _own(request, pk)})
+    until = int(time.time()) + WATCHED_SECONDS
+    return render(request, "accounts/purchase.html", {"purchase": _own(request, pk), "watch_until": until})
 
 
 @doors.team("credits.read")
 @never_cache
 @require_safe
 def purchase_card(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
-    """The changing part of it: 204 while nothing has come of it yet."""
+    """The changing part of it: 204 while nothing has come of it yet; after `until`, a card that asks no more."""
     purchase = _own(request, pk)
-    if purchase.is_open:
+    if purchase.is_open and time.time() < (row_number(request.GET.get("until", "")) or 0):
         return HttpResponse(status=204)
     return render(request, "accounts/_purchase_card.html", {"purchase": purchase})
 

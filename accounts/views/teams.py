@@ -14,6 +14,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from accounts import access, audit, doors, invitations, members, teams
 from accounts.forms.teams import InvitationForm, TeamForm
 from accounts.models import Membership, Role
+from lipsyncweb.http.numbers import row_number
 
 
 @doors.personal
@@ -46,8 +47,8 @@ def team_list(request: HttpRequest) -> HttpResponse:
 @require_POST
 def team_switch(request: HttpRequest) -> HttpResponse:
     """Work in another of the person's teams."""
-    number = request.POST.get("team", "")
-    team = teams.switch(request.user, int(number)) if number.isdecimal() and len(number) < 19 else None
+    number = row_number(request.POST.get("team", ""))
+    team = None if number is None else teams.switch(request.user, number)
     if team is None:
         raise Http404
     messages.success(request, _("You work in %(name)s now.") % {"name": team})

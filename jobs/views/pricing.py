@@ -16,10 +16,22 @@ from django.views.decorators.http import require_safe
 
 from accounts import access, doors, sales
 from accounts.models import Pack
-from accounts.models.ledger import PurseKind
 from accounts.payments import client
+from accounts.views import ledger_words
 from jobs import catalog, words
 from jobs.catalog.pricing import CREDITS_A_SECOND, MINIMUM_SECONDS, billed_seconds, credits_for
+
+PRICED_SECONDS = 10  # of the speech whose price stands beside each rate
+
+
+@dataclass(frozen=True)
+class Price:
+    """What a resolution costs a second, and a speech of some length at it."""
+
+    resolution: str
+    credits: int
+    example_seconds: int
+    example_credits: int
 
 
 @dataclass(frozen=True)
@@ -74,12 +86,6 @@ class Shelf:
     packs: list[Pack]
 
 
-SPENT_BY = {
-    PurseKind.USER: (_("Spent by the forms of this site."), "spark"),
-    PurseKind.API: (_("Spent by requests that carry a key."), "key"),
-}
-
-
 def let_forms_lead_to_checkout(
     view: Callable[[HttpRequest], HttpResponse],
 ) -> Callable[[HttpRequest], HttpResponse]:
@@ -100,16 +106,23 @@ def let_forms_lead_to_checkout(
 def pricing(request: HttpRequest) -> HttpResponse:
     shelves = list(_shelves())
     context: dict[str, Any] = {
-        "rates": CREDITS_A_SECOND.items(),
+        "prices": prices(),
         "minimum_seconds": MINIMUM_SECONDS,
         "extended_rule": words.extended_rule(),
         "examples": list(examples()),
         "shelves": shelves,
         "sells": client.is_configured() and bool(shelves),
         "may_buy": bool(request.team) and access.may(request.membership, "credits.buy", request.team),
-        "starting": _starting(),
+        "starting": starting_credits(),
     }
     return render(request, "site/pricing.html", context)
+
+
+def prices() -> list[Price]:
+    return [
+        Price(resolution, rate, PRICED_SECONDS, credits_for(PRICED_SECONDS, resolution))
+        for resolution, rate in CREDITS_A_SECOND.items()
+    ]
 
 
 def examples() -> Iterator[Example]:
@@ -130,12 +143,12 @@ def _told(sentence: Promise, lengths: dict[str, float]) -> str:
 
 def _shelves() -> Iterator[Shelf]:
     packs = list(sales.packs_on_sale())
-    for kind, (text, icon) in SPENT_BY.items():
+    for kind, (text, icon) in ledger_words.SPENT_BY.items():
         if mine := [pack for pack in packs if pack.purse == kind]:
             yield Shelf(str(kind.label), text, icon, mine)
 
 
-def _starting() -> int:
+def starting_credits() -> int:
     """What an account starts with of each kind, where that is one number; 0 otherwise."""
     same = settings.STARTING_USER_CREDITS == settings.STARTING_API_CREDITS
     return settings.STARTING_USER_CREDITS if same else 0

@@ -1,7 +1,6 @@
 """Pages for everybody: home, the API's documentation, licences, the colour switch."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -18,28 +17,13 @@ from jobs import catalog, idempotency, media, words
 from jobs.api import body, codes, describe, schema, tags
 from jobs.api.site import api
 from jobs.catalog.base import ACCEPTS
-from jobs.catalog.pricing import CREDITS_A_SECOND, MINIMUM_SECONDS, credits_for
+from jobs.catalog.pricing import MINIMUM_SECONDS
 from jobs.templatetags.ui import THEME_COOKIE, THEMES
 from jobs.views import examples
+from jobs.views.pricing import prices, starting_credits
 
-EXAMPLE_SECONDS = 10
 SEVEN = 7  # fields of the job document that are the contract; the others stand beside them
 YEAR = 365 * 24 * 3600
-
-
-@dataclass(frozen=True)
-class Price:
-    resolution: str
-    credits: int
-    example_seconds: int
-    example_credits: int
-
-
-def prices() -> list[Price]:
-    return [
-        Price(resolution, rate, EXAMPLE_SECONDS, credits_for(EXAMPLE_SECONDS, resolution))
-        for resolution, rate in CREDITS_A_SECOND.items()
-    ]
 
 
 @doors.public
@@ -50,9 +34,7 @@ def home(request: HttpRequest) -> HttpResponse:
         "minimum_seconds": MINIMUM_SECONDS,
         "curl": examples.submit_with_curl(settings.SITE_URL),
         "extended_rule": words.extended_rule(),
-        "starting_credits": settings.STARTING_USER_CREDITS
-        if settings.STARTING_USER_CREDITS == settings.STARTING_API_CREDITS
-        else 0,
+        "starting": starting_credits(),
     }
     return render(request, "site/home.html", context)
 

@@ -42,7 +42,7 @@ def test_owners_and_administrators_are_written_to_once_a_crossing(low, teammate,
     assert [each.to for each in mail.outbox] == [["owner@example.com"], ["admin@example.com"]]
     message = mail.outbox[0]
     assert message.subject == f"{low.team.name}: few API credits are left"
-    for words in ("50 credits left", "Another 950 credits set aside", "less than 100 credits", "/credits"):
+    for words in ("50 credits left", "Set aside for unfinished jobs: 950 credits.", "less than 100 credits", "/credits"):
         assert words in message.body
     assert "&" not in message.body
     spend(low, 10)

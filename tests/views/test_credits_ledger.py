@@ -91,6 +91,16 @@ def test_each_kind_of_line_is_a_sentence(owner):
     ]
 
 
+def test_what_a_dispute_took_reads_as_taken_back_also_where_nothing_was_there(owner):
+    asked = {"team": owner.team, "kind": "api", "note": "The payment was disputed"}
+    ledger.refund(amount=1000, reference="refund:1", **asked)
+    ledger.refund(amount=500, reference="dispute:1", **asked)
+    assert [sentence(entry) for entry in ledger.entries(owner.team)[:2]] == [
+        "Taken back 0",
+        "Taken back 1,000",
+    ]
+
+
 def test_notes_of_the_site_are_told_in_the_readers_language_and_others_as_they_are(owner):
     grant(owner, 5, note="For <Ann> & co")
     page = owner.client.get(reverse("ledger"), headers={"accept-language": "ru"}).content.decode()
@@ -132,6 +142,8 @@ def test_what_makes_no_sense_narrows_nothing_and_is_said(owner, stranger):
     ):
         answer = owner.client.get(reverse("ledger"), query)
         assert "field__error" in answer.content.decode(), query
+        # A browser would keep the refusal's page as the file.
+        assert "ledger.csv" not in answer.content.decode(), query
 
 
 def test_lines_of_another_team_are_not_shown(owner, stranger):
