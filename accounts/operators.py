@@ -1,8 +1,10 @@
 """What whoever runs the site does to people and teams: for the admin and the commands.
 
-Each can be repeated, and changes nothing the second time. Each is in the log of the team that it is about, put down to
-the operator.
+Each can be repeated, and changes nothing the second time; only credits are granted and corrected anew, unless a grant
+has a reference. Each is in the log of the team that it is about, put down to the operator.
 """
+
+from datetime import datetime
 
 from django.db import transaction
 from django.utils import timezone
@@ -10,7 +12,11 @@ from django.utils.translation import gettext as _
 
 from accounts import audit, leaving, ledger, teams
 from accounts.models import Membership, Role, Team, User
+from accounts.models.sales import MOST_CREDITS
 from accounts.teams import Refused
+from lipsyncweb.http.numbers import row_number
+
+LONGEST_REFERENCE = 150  # the ledger's own has 200, with the purse's name before it
 
 
 def create_team(*, name: str, owner: User, who: audit.Who = audit.OPERATOR) -> tuple[Team, bool]:
@@ -87,15 +93,40 @@ def enable_team(team: Team, *, who: audit.Who = audit.OPERATOR) -> bool:
 
 
 def grant(
-    *, team: Team, kind: str, amount: int, note: str, reference: str, who: audit.Who = audit.OPERATOR
+    *,
+    team: Team,
+    kind: str,
+    amount: int,
+    note: str = "",
+    reference: str = "",
+    expires_at: datetime | None = None,
+    who: audit.Who = audit.OPERATOR,
 ) -> bool:
-    """Grant credits; False where `reference`, the operator's own, has granted them before."""
+    """Grant credits; False where `reference`, the operator's own, has granted them to this purse before.
+
+    Without a reference each call grants. Raises ValueError with a sentence.
+    """
+    if amount > MOST_CREDITS:
+        raise ValueError(f"At most {MOST_CREDITS} credits are granted at once, not {amount}.")
+    if len(reference) > LONGEST_REFERENCE:
+        raise ValueError(f"The reference is too long; it may have {LONGEST_REFERENCE} characters.")
+    # With the purse in it: two teams may be granted something by one reference of the operator's.
+    named = f"operator:{team.pk}:{kind}:{reference}" if reference else ledger.new_reference("operator")
     with transaction.atomic():
-        named = f"operator:{team.pk}:{kind}:{reference}"
-        if not ledger.grant(team=team, kind=kind, amount=amount, reference=named, note=note):
-            return False
-        audit.record("credits.grant", team=team, who=who, purse=kind, credits=amount, note=note)
-    return True
+        written = ledger.grant(
+            team=team, kind=kind, amount=amount, reference=named, note=note, expires_at=expires_at
+        )
+        if written:
+            audit.record("credits.grant", team=team, who=who, purse=kind, credits=amount, note=note)
+    return written
+
+
+def adjust(*, team: Team, kind: str, change_by: int, note: str, who: audit.Who = audit.OPERATOR) -> None:
+    """Correct a balance, either way and never below zero; each call does. Raises ValueError with a sentence."""
+    reference = ledger.new_reference("operator")
+    with transaction.atomic():
+        ledger.adjust(team=team, kind=kind, change_by=change_by, reference=reference, note=note)
+        audit.record("credits.adjust", team=team, who=who, purse=kind, change=change_by, note=note)
 
 
 def find_person(email: str) -> User:
@@ -113,8 +144,8 @@ def find_team(name: str) -> Team:
     """
     name = name.strip()
     known = Team.objects.filter(deleted_at=None)
-    if name.isdecimal() and len(name) < 19:
-        found = list(known.filter(pk=int(name)))
+    if (number := row_number(name)) is not None:
+        found = list(known.filter(pk=number))
     elif "@" in name:
         found = list(known.filter(first_of__email__iexact=name))
     else:

@@ -7,7 +7,8 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from accounts import ledger
-from accounts.models import AuditEvent, Entry
+from accounts.models import AuditEvent, Entry, Team
+from accounts.models.sales import MOST_CREDITS
 
 pytestmark = pytest.mark.django_db
 
@@ -37,7 +38,7 @@ def test_a_number_is_so_many_days(owner):
     assert timedelta(days=29) < left <= timedelta(days=30)
 
 
-@pytest.mark.parametrize("end", ["soon", "2020-01-31", "0", "31.01.2099", "99999999999"])
+@pytest.mark.parametrize("end", ["soon", "2020-01-31", "0", "²", "31.01.2099", "99999999999"])
 def test_an_end_that_is_none_is_refused(owner, end):
     with pytest.raises(CommandError):
         grant(owner, "--expires", end)
@@ -56,8 +57,43 @@ def test_a_grant_is_in_the_audit_log_once(owner):
     assert (event.team, event.by_operator, event.details) == (
         owner.team,
         True,
-        {"purse": "api", "credits": 50},
+        {"purse": "api", "credits": 50, "note": ""},
     )
+
+
+def test_a_grant_without_a_reference_is_made_each_time(owner):
+    grant(owner)
+    grant(owner)
+    assert ledger.balances(owner.team).api.available == 1100
+
+
+@pytest.mark.parametrize("name", ["owner's team", "OWNER@example.com"])
+def test_a_team_is_named_as_in_the_other_commands(owner, name):
+    call_command("grant_credits", name, "api", "50")
+    call_command("adjust_credits", name, "api", "-20", "--note", "x")
+    assert ledger.balances(owner.team).api.available == 1030
+
+
+@pytest.mark.parametrize("name", ["²", "nobody@example.com", "9" * 30, "Nowhere"])
+def test_a_team_that_is_none_is_a_sentence(owner, name):
+    with pytest.raises(CommandError, match="There is no team"):
+        call_command("grant_credits", name, "api", "50")
+    with pytest.raises(CommandError, match="There is no team"):
+        call_command("adjust_credits", name, "api", "50", "--note", "x")
+
+
+def test_a_deleted_team_is_granted_nothing(owner):
+    Team.objects.filter(pk=owner.team.pk).update(deleted_at=timezone.now())
+    with pytest.raises(CommandError, match="There is no team"):
+        grant(owner)
+    assert ledger.balances(owner.team).api.available == 1000
+
+
+@pytest.mark.parametrize("amount", [0, -5, MOST_CREDITS + 1, 10**30])
+def test_an_amount_that_is_none_is_refused(owner, amount):
+    with pytest.raises(CommandError, match="credits"):
+        call_command("grant_credits", str(owner.team.pk), "api", "--", str(amount))
+    assert ledger.balances(owner.team).api.available == 1000
 
 
 @pytest.mark.parametrize(("by", "left"), [("20", 1020), ("-20", 980)])
@@ -67,7 +103,7 @@ def test_a_correction_is_made_and_noted(owner, capsys, by, left):
     line = Entry.objects.first()
     assert (line.kind, line.available_change, line.note) == ("adjust", int(by), "Counted twice.")
     (event,) = AuditEvent.objects.filter(action="credits.adjust")
-    assert event.details == {"purse": "api", "change": int(by)}
+    assert event.details == {"purse": "api", "change": int(by), "note": "Counted twice."}
 
 
 def test_a_long_note_is_cut(owner):
