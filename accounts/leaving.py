@@ -13,6 +13,7 @@ from django.conf import settings
 from django.contrib.admin.models import LogEntry
 from django.contrib.contenttypes.models import ContentType
 from django.db import transaction
+from django.db.models import Model
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -106,10 +107,18 @@ def delete_team(*, actor: Membership, who: audit.Who) -> None:
 
 def delete_account(*, user: User, who: audit.Who) -> None:
     """Delete the account, and with it the teams that nobody else is in. Raises CannotLeave, with nothing changed."""
+    while not _delete_account(user, who):
+        pass  # they came into a team, or went out of one, in that moment
+
+
+def _delete_account(user: User, who: audit.Who) -> bool:
     with transaction.atomic():
-        User.objects.select_for_update(of=("self",)).get(pk=user.pk)
-        for seat in _seats(user):
-            teams.lock(seat.team_id)
+        # The teams before the person, as all do that change a team's people, or two would wait for one another.
+        locked = [teams.lock(seat.team_id) for seat in _seats(user)]
+        if not User.objects.select_for_update(of=("self",)).filter(pk=user.pk).exists():
+            return True  # a second click
+        if [seat.team for seat in _seats(user)] != locked:
+            return False
         found = _plan(user)
         if found["blocks"]:
             names = ", ".join(team.name for team in found["blocks"])
@@ -120,10 +129,10 @@ def delete_account(*, user: User, who: audit.Who) -> None:
             _close(team, who)
         for team in found["stays"]:
             audit.record("member.account_deleted", team=team, who=who)
-        signals.account_deleted.send(sender=User, user=user)
         _forget_in_the_operators_log(user)
         end_sessions(user)
         user.delete()
+    return True
 
 
 def end_sessions(user: User) -> int:
@@ -152,6 +161,7 @@ def _close(team: Team, who: audit.Who) -> None:
     forget_people(team)
     Purchase.objects.filter(team=team).update(person=None, receipt_url="")
     _erase(team)
+    _forget_in_the_operators_log(team)
     signals.team_closed.send(sender=Team, team=team)
 
 
@@ -161,7 +171,7 @@ def _erase(team: Team) -> None:
     lines.update(person=None, subject=None, address=None, target="", details={})
 
 
-def _forget_in_the_operators_log(user: User) -> None:
+def _forget_in_the_operators_log(row: Model) -> None:
     """The admin's own history names what it changed."""
-    of_people = ContentType.objects.get_for_model(User)
-    LogEntry.objects.filter(content_type=of_people, object_id=str(user.pk)).update(object_repr="-")
+    of_its_kind = LogEntry.objects.filter(content_type=ContentType.objects.get_for_model(type(row)))
+    of_its_kind.filter(object_id=str(row.pk)).update(object_repr="-")

@@ -13,8 +13,6 @@ from accounts.teams import first_team
 team_weighed = Signal()
 # `team` is deleted, in the transaction that does it; what takes long is for after its commit.
 team_closed = Signal()
-# `user` is about to be deleted, in the same transaction.
-account_deleted = Signal()
 
 
 @receiver(user_signed_up)

@@ -126,7 +126,8 @@ def current_membership(user: User) -> Membership | None:
 
 def lock(team_id: int) -> Team:
     """The team's row, locked: whatever changes its people waits here, and then sees what the one before it did."""
-    return Team.objects.select_for_update(of=("self",)).get(pk=team_id)
+    # Without the key: what only names the team, such as somebody's choice of it, need not wait.
+    return Team.objects.select_for_update(of=("self",), no_key=True).get(pk=team_id)
 
 
 def afresh(actor: Membership, team: Team) -> Membership | None:

@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from accounts import signals
 from accounts.ledger.forgetting import forget_people
-from accounts.models import Team, User
+from accounts.models import Team
 from jobs import lifecycle, media, outbox
 from jobs.models import (
     Connection,
@@ -82,13 +82,6 @@ def close(team: Team, **kwargs: Any) -> None:
 def _begin(team: Team) -> None:
     if not _clear_alone(team, until=time.monotonic() + AT_ONCE):
         outbox.nudge_clear()
-
-
-@receiver(signals.account_deleted)
-def forget_person(user: User, **kwargs: Any) -> None:
-    """Whoever cancels a job is named in its history."""
-    events = JobEvent.objects.filter(job__team__memberships__user=user, verb="cancel", reason=user.email)
-    JobEvent.objects.filter(pk__in=list(events.values_list("pk", flat=True))).update(reason="")
 
 
 def clear_closed() -> int:

@@ -1,19 +1,22 @@
 """Deleting a team and an account: every sentence of their pages, held against the database and the disk."""
 
 import io
+import re
 import threading
 import uuid
 from collections.abc import Callable
 
 import pytest
+from django.contrib.admin.models import LogEntry
 from django.core.exceptions import PermissionDenied
 from django.core.management import call_command
 from django.db import connection
+from django.db.models import Model
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from accounts import audit, keys, leaving, ledger
+from accounts import audit, keys, leaving, ledger, members, teams
 from accounts.audit import Who
 from accounts.models import AuditEvent, Entry, Invitation, Membership, Purse, Role, Team, User
 from jobs import leaving as jobs_leaving
@@ -89,6 +92,18 @@ def everything_that_is_kept() -> str:
             cursor.execute(f'SELECT * FROM "{table}"')
             kept += [f"{table}: {row}" for row in cursor.fetchall()]
     return "\n".join(kept)
+
+
+def in_the_admin(row: Model, **fields) -> None:
+    """Save it there, as an operator does, who is named in the admin's own history."""
+    operator = Client()
+    operator.force_login(User.objects.create_superuser("operator@example.com", "x"))
+    address = reverse(f"admin:accounts_{row._meta.model_name}_change", args=[row.pk])
+    page = operator.get(address).content.decode()
+    hidden = dict(re.findall(r'name="(\w+-(?:TOTAL|INITIAL)_FORMS)" value="(\d+)"', page))
+    ids = dict(re.findall(r'name="(\w+-\d+-(?:id|team|user))" value="(\d+)"', page))
+    assert operator.post(address, {**fields, **hidden, **ids}).status_code == 302
+    assert LogEntry.objects.filter(object_repr=str(row)).exists()
 
 
 # --- a team ---------------------------------------------------------------------------------------
@@ -239,6 +254,7 @@ def test_nothing_that_is_kept_names_the_team_its_people_or_what_they_made(
     Team.objects.filter(pk=owner.team.pk).update(name="Zebra Films")
     owner.team.refresh_from_db()
     completed_job(owner, tmp_path, prompt="quagga quagga", webhook="https://okapi.example/hook")
+    in_the_admin(owner.team, name="Zebra Films", concurrency=3)
     who = Who(person=owner.user, address="203.0.113.77")
     audit.record("team.rename", team=owner.team, who=who, target="Zebra Films", before="Zebra Movies")
     keys.issue(team=owner.team, created_by=owner.user, name="tapir key", who=who)
@@ -306,7 +322,13 @@ def test_what_was_made_in_anothers_team_stays_without_a_name(owner, teammate, de
     User.objects.filter(pk=teammate.user.pk).update(name="Wilhelmina")
     job = completed_job(teammate, tmp_path, by="form")
     teammate.client.post(reverse("cancel", args=[make_job(teammate, by="form").pk]))
-    assert JobEvent.objects.filter(reason="teammate@example.com").exists()
+    # They gave up that address; it was theirs all the same. And of a team that they are in no more.
+    elsewhere = character("elsewhere@example.com")
+    seat = Membership.objects.create(team=elsewhere.team, user=teammate.user)
+    User.objects.filter(pk=teammate.user.pk).update(current_team=elsewhere.team)
+    assert teammate.client.post(reverse("cancel", args=[make_job(elsewhere).pk])).status_code == 302
+    assert JobEvent.objects.filter(verb="cancel", reason=f"Person {teammate.user.pk}").count() == 2
+    seat.delete()
     who = Who(person=teammate.user)
     audit.record("key.create", team=owner.team, who=who, target="nightly")
     delete_account(teammate)
@@ -388,3 +410,43 @@ def test_what_is_submitted_and_finished_at_the_same_moment_leaves_nothing(owner,
     assert not Entry.objects.filter(purse__team=owner.team).exclude(person=None).exists()
     assert not WebhookDelivery.objects.exists()
     call_command("reconcile", stdout=io.StringIO())
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_account_goes_while_its_team_is_renamed_and_its_people_are_changed():
+    """Whoever changes a team's people holds the team and then names a person in its log; none waits in a circle."""
+    boss = character("boss@example.com")
+    unexpected: list[Exception] = []
+    for round_ in range(8):
+        leaver = character(f"leaver{round_}@example.com", team=boss.team, role=Role.OWNER)
+        other = character(f"other{round_}@example.com", team=boss.team, role=Role.MEMBER)
+        seat, who = other.membership.pk, Who(person=leaver.user)
+        start = threading.Barrier(3)
+        acts = [
+            lambda leaver=leaver: leaving.delete_account(user=leaver.user, who=Who(person=leaver.user)),
+            lambda leaver=leaver, seat=seat, who=who: members.change_role(
+                actor=leaver.membership, seat_id=seat, role=Role.ADMIN, who=who
+            ),
+            lambda leaver=leaver, who=who, n=round_: teams.rename(
+                name=f"Name {n}", actor=leaver.membership, who=who
+            ),
+        ]
+        threads = [threading.Thread(target=together, args=(start, act, unexpected)) for act in acts]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert not User.objects.filter(pk=leaver.user.pk).exists()
+    assert unexpected == []
+
+
+def together(start: threading.Barrier, act: Callable[[], object], unexpected: list[Exception]) -> None:
+    start.wait(timeout=20)
+    try:
+        act()
+    except PermissionDenied:
+        pass  # the deletion was faster
+    except Exception as error:  # noqa: BLE001 - told by the test's own thread
+        unexpected.append(error)
+    finally:
+        connection.close()
