@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.contrib import admin
+from django.db.models import F, Q
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
@@ -51,12 +52,13 @@ class ProblemFilter(admin.SimpleListFilter):
         return [("yes", _("To look at"))]
 
     def queryset(self, request: HttpRequest, queryset: Any) -> Any:
-        return queryset.exclude(problem="") if self.value() else queryset
+        noted = ~Q(problem="") | Q(credits_due__gt=F("credits_taken"))
+        return queryset.filter(noted) if self.value() else queryset
 
 
 @admin.register(Purchase)
 class PurchaseAdmin(ReadOnlyAdmin):
-    list_display = ("created_at", "team", "pack_name", "credits", "costs", "state", "dispute", "problem")
+    list_display = ("created_at", "team", "pack_name", "credits", "costs", "state", "dispute", "noted")
     list_filter = (ProblemFilter, "state", "dispute", "purse")
     list_select_related = ("team",)
     search_fields = ("id", "team__name", "session_id", "payment_intent", "dispute_id")
@@ -65,6 +67,10 @@ class PurchaseAdmin(ReadOnlyAdmin):
     @admin.display(description=_("price"), ordering="price")
     def costs(self, purchase: Purchase) -> str:
         return purchase.price_shown
+
+    @admin.display(description=_("problem"))
+    def noted(self, purchase: Purchase) -> str:
+        return purchase.to_look_at
 
 
 @admin.register(PaymentEvent)

@@ -1,7 +1,8 @@
 """Money that went back: refunds and disputes of purchases. The rules, as docs/credits.md states them:
 
 - A refund takes back the share of the credits that was refunded, rounded down; all refunds of a purchase count
-  together. A dispute takes back all of them at once, and a dispute that is settled for the site returns them.
+  together. A dispute takes back all of them at once. They are returned when every dispute of the payment was settled
+  for the site.
 - What was spent stays spent: only what is there is taken, the rest is noted on the purchase for the operator.
 - Whatever is told twice, or late, or before the payment itself, comes to the same.
 """
@@ -9,13 +10,15 @@
 import uuid
 from typing import Any
 
-from django.db.models import F, Q
+from django.db import transaction
+from django.db.models import Case, Exists, F, OuterRef, QuerySet, TextField, Value, When
+from django.db.models.functions import Concat
 from django.utils.translation import gettext_noop
 
 from accounts import audit, ledger
 from accounts.audit import OPERATOR, Who
 from accounts.models import PaymentEvent, Purchase
-from accounts.models.sales import Dispute
+from accounts.models.sales import Dispute, PurchaseState
 
 # Notes of the ledger, in English; the credits page translates them.
 RETURNED = gettext_noop("The payment was refunded")
@@ -31,8 +34,9 @@ STAGES = {
     "warning_closed": Dispute.WON,
     "lost": Dispute.LOST,
 }
-REFUND = "charge.refunded"
+REFUND, DISPUTE = "charge.refunded", "charge.dispute."
 KEPT = "kept"  # told before the payment itself
+LONGEST_NOTE = 300
 
 
 def find(purchase_id: str) -> Purchase | None:
@@ -52,8 +56,7 @@ def tell(purchase: Purchase | None, kind: str, facts: dict[str, Any]) -> str:
     if purchase is None:
         return KEPT
     # The row is locked before its state is read, or a payment that is just being granted would miss this.
-    Purchase.objects.filter(pk=purchase.pk).update(problem=F("problem"))
-    purchase.refresh_from_db()
+    lock(purchase)
     if not purchase.is_paid:
         return KEPT
     return _refund(purchase, facts) if kind == REFUND else _dispute(purchase, facts)
@@ -67,6 +70,29 @@ def catch_up(purchase: Purchase, payment_intent: str) -> None:
     for event in early.order_by("created", "pk"):
         outcome = tell(purchase, event.kind, event.facts)
         PaymentEvent.objects.filter(pk=event.pk).update(outcome=outcome, purchase=purchase)
+
+
+def catch_up_late(payment_intent: str) -> None:
+    """The same for a payment and an event that met: each was told while the other was not yet there to be seen.
+
+    Called by both of them after their commit, so that the later one sees the other, and by each round of questions.
+    """
+    with transaction.atomic():
+        if (purchase := find_paid_by(payment_intent)) is not None:
+            lock(purchase)  # so that two who catch up do so one after the other
+            catch_up(purchase, payment_intent)
+
+
+def left_behind() -> QuerySet[PaymentEvent]:
+    """What is kept although its payment is known."""
+    paid = Purchase.objects.filter(state=PurchaseState.PAID, payment_intent=OuterRef("payment_intent"))
+    return PaymentEvent.objects.filter(Exists(paid), outcome=KEPT).exclude(payment_intent="")
+
+
+def lock(purchase: Purchase) -> None:
+    """Hold the purchase's row until the transaction ends, and read it."""
+    Purchase.objects.filter(pk=purchase.pk).update(problem=F("problem"))
+    purchase.refresh_from_db()
 
 
 def _refund(purchase: Purchase, facts: dict[str, Any]) -> str:
@@ -85,14 +111,27 @@ def _dispute(purchase: Purchase, facts: dict[str, Any]) -> str:
     stage, name = STAGES.get(facts["status"]), facts["id"]
     if stage is None:
         return "noted"
-    # A dispute that has ended never changes, and one that was lost is not made good by another.
-    over = Q(dispute=Dispute.LOST) | Q(dispute_id=name, dispute__in=[Dispute.WON, stage])
-    won = Purchase.objects.filter(~over, pk=purchase.pk).update(dispute=stage, dispute_id=name)
-    if not won:
+    stages = _stages(purchase)
+    if stages.get(name) in (Dispute.WON, Dispute.LOST, stage):  # one that has ended never changes
         return "repeated"
+    stages[name] = stage
+    # One that was lost is not made good by another, and while any is open the money is not here.
+    found = next(each for each in (Dispute.LOST, Dispute.OPEN, Dispute.WON) if each in stages.values())
+    Purchase.objects.filter(pk=purchase.pk).update(dispute=found, dispute_id=name)
     note = SETTLED if stage == Dispute.WON else DISPUTED
-    _balance(purchase, reference=f"dispute:{name}", note=note, who=Who())
+    _balance(purchase, reference=f"dispute:{purchase.pk}:{name}", note=note, who=Who())
     return f"dispute_{stage}"
+
+
+def _stages(purchase: Purchase) -> dict[str, Dispute]:
+    """Of each dispute that was told of before, how far it is."""
+    told = PaymentEvent.objects.filter(purchase=purchase, kind__startswith=DISPUTE).exclude(outcome=KEPT)
+    stages: dict[str, Dispute] = {}
+    for facts in told.order_by("pk").values_list("facts", flat=True):
+        stage = STAGES.get(facts["status"])
+        if stage is not None and stages.get(facts["id"]) in (None, Dispute.OPEN):
+            stages[facts["id"]] = stage
+    return stages
 
 
 def _due(purchase: Purchase) -> int:
@@ -112,9 +151,7 @@ def _balance(purchase: Purchase, *, reference: str, note: str, who: Who) -> None
     else:  # what was never taken is not returned
         taken = -min(-step, max(0, purchase.credits_taken - due))
         _give(purchase, -taken, reference, note)
-    Purchase.objects.filter(pk=purchase.pk).update(
-        credits_due=due, credits_taken=F("credits_taken") + taken, problem=_missing(purchase, due, taken)
-    )
+    Purchase.objects.filter(pk=purchase.pk).update(credits_due=due, credits_taken=F("credits_taken") + taken)
     audit.record(
         "credits.reversed",
         team=purchase.team,
@@ -127,10 +164,10 @@ def _balance(purchase: Purchase, *, reference: str, note: str, who: Who) -> None
 
 
 def _take(purchase: Purchase, amount: int, reference: str, note: str) -> int:
-    taken = ledger.refund(
+    refunded = ledger.refund(
         team=purchase.team, kind=purchase.purse, amount=amount, reference=reference, note=note
     )
-    return taken.taken
+    return refunded.taken if refunded.written else 0
 
 
 def _give(purchase: Purchase, amount: int, reference: str, note: str) -> None:
@@ -140,12 +177,10 @@ def _give(purchase: Purchase, amount: int, reference: str, note: str) -> None:
         )
 
 
-def _missing(purchase: Purchase, due: int, taken: int) -> str:
-    missing = due - purchase.credits_taken - taken
-    if missing <= 0:
-        return ""
-    return f"{missing} of the {due} credits to take back were spent already."
-
-
 def note_problem(purchase: Purchase, sentence: str) -> None:
-    Purchase.objects.filter(pk=purchase.pk).update(problem=sentence)
+    """Add this for the operator to what was noted before, once."""
+    sentence = sentence[:LONGEST_NOTE]
+    words = Value(sentence, output_field=TextField())
+    after = Concat("problem", Value(" "), words, output_field=TextField())
+    added = Case(When(problem="", then=words), default=after)
+    Purchase.objects.filter(pk=purchase.pk).exclude(problem__contains=sentence).update(problem=added)

@@ -65,7 +65,10 @@ def purchases(team: Team) -> QuerySet[Purchase]:
 
 
 def begin(*, team: Team, actor: Actor, who: Who, pack: Pack) -> Purchase:
-    """Keep what is bought, at today's price, before Stripe hears of it. Raises CannotBuy and PermissionDenied."""
+    """Keep what is bought, at today's price, before Stripe hears of it. Raises CannotBuy and PermissionDenied.
+
+    Clicks at the same moment may pass BEGUN_AN_HOUR by as many as they are: it keeps pages from piling up, no money.
+    """
     access.require(actor, "credits.buy", team)
     if not client.is_configured():
         raise CannotBuy(_("Credits cannot be bought on this site; ask its operator for some."))
@@ -123,30 +126,35 @@ def fulfil(session: Session) -> tuple[Purchase | None, str]:
         return None, "unknown"
     if wrong := _mismatch(purchase, session):
         log.error("Purchase %s is not granted: %s", purchase.pk, wrong)
-        Purchase.objects.filter(pk=purchase.pk).update(problem=f"Not granted: {wrong}")
+        reversals.note_problem(purchase, f"{wrong} Nothing was granted for that.")
         return purchase, "mismatch"
     if not session.is_paid:
         # Paid by a slow method: Stripe tells when the money is there.
         _still_open(purchase).update(payment_intent=session.payment_intent)
         return purchase, "unpaid"
     with transaction.atomic():
-        won = (
-            Purchase.objects.filter(pk=purchase.pk)
-            .exclude(state=PurchaseState.PAID)
-            .update(
-                state=PurchaseState.PAID,
-                paid_at=timezone.now(),
-                session_id=session.id,
-                payment_intent=session.payment_intent,
-                check_at=None,
-                problem="" if purchase.team.is_open else TEAM_IS_CLOSED,
-            )
-        )
-        if not won:
+        if not _win(purchase, session):
             return purchase, "repeated"
         _grant(purchase)
         reversals.catch_up(purchase, session.payment_intent)
+        transaction.on_commit(lambda: reversals.catch_up_late(session.payment_intent))
     return purchase, "granted"
+
+
+def _win(purchase: Purchase, session: Session) -> bool:
+    """Mark it as paid: True for one caller alone."""
+    rows = Purchase.objects.filter(pk=purchase.pk)
+    won = rows.exclude(state=PurchaseState.PAID).update(
+        state=PurchaseState.PAID,
+        paid_at=timezone.now(),
+        session_id=session.id,
+        payment_intent=session.payment_intent,
+        check_at=None,
+    )
+    # Read after the UPDATE: a team that was closed while it waited is noted, too.
+    if won and rows.exclude(team__disabled_at=None, team__deleted_at=None).exists():
+        reversals.note_problem(purchase, TEAM_IS_CLOSED)
+    return bool(won)
 
 
 def _mismatch(purchase: Purchase, session: Session) -> str:
@@ -165,7 +173,7 @@ def _grant(purchase: Purchase) -> None:
         team=purchase.team,
         kind=purchase.purse,
         amount=purchase.credits,
-        reference=f"purchase:{purchase.pk}",
+        reference=purchase.reference,
         note=purchase.pack_name,
         person=purchase.person,
     )
@@ -201,6 +209,8 @@ def settle_open() -> int:
     """Ask Stripe about open purchases that are due, and end those that are too old; returns how many were asked."""
     if not client.is_configured():
         return 0
+    for payment_intent in reversals.left_behind().values_list("payment_intent", flat=True).distinct():
+        reversals.catch_up_late(payment_intent)
     until, count = time.monotonic() + ROUND_SECONDS, 0
     while time.monotonic() < until and (purchase := _next_to_ask()):
         count += 1

@@ -14,7 +14,8 @@ from accounts.models.ledger import PurseKind
 from accounts.models.teams import Team
 
 HIGHEST_PRICE = 99_999_999  # eight digits are what Stripe charges at most
-MOST_CREDITS = 1_000_000_000
+MOST_CREDITS = 1_000_000_000  # of a pack, and of a grant that is typed
+PURCHASE = "purchase:"  # and its number: the reference of a purchase's entry
 
 
 class Pack(models.Model):
@@ -133,8 +134,8 @@ class Purchase(models.Model):
         _("dispute"), max_length=4, choices=Dispute.choices, default=Dispute.NONE, blank=True
     )
     dispute_id = models.CharField(max_length=255, blank=True)
-    # What the operator should look at, in a sentence.
-    problem = models.CharField(_("problem"), max_length=300, blank=True)
+    # What the operator should look at, in sentences that are added to and never taken away.
+    problem = models.TextField(_("problem"), blank=True)
 
     class Meta:
         verbose_name = _("purchase")
@@ -175,9 +176,24 @@ class Purchase(models.Model):
         return money.price(self.refunded, self.currency)
 
     @property
+    def reference(self) -> str:
+        """Of its entry in the ledger."""
+        return f"{PURCHASE}{self.pk}"
+
+    @property
     def credits_missing(self) -> int:
         """What should have come back and was spent already."""
         return self.credits_due - self.credits_taken
+
+    @property
+    def to_look_at(self) -> str:
+        """Everything that the operator should look at."""
+        missing = (
+            f"{self.credits_missing} of the {self.credits_due} credits to take back were spent already."
+            if self.credits_missing
+            else ""
+        )
+        return " ".join(filter(None, [self.problem, missing]))
 
     @property
     def is_open(self) -> bool:

@@ -47,7 +47,7 @@ def take(event: dict[str, Any]) -> str:
 
 
 def _facts(kind: str, found: dict[str, Any]) -> dict[str, Any]:
-    if kind.startswith("charge.dispute."):
+    if kind.startswith(reversals.DISPUTE):
         return {"id": _required(found, "id", str), "status": _required(found, "status", str)}
     if kind == reversals.REFUND:
         return {
@@ -82,7 +82,10 @@ def _charged(row: PaymentEvent, found: dict[str, Any]) -> Found:
 
 def _reversed(row: PaymentEvent, found: dict[str, Any]) -> Found:
     purchase = _bought_by(found)
-    return purchase, reversals.tell(purchase, row.kind, row.facts)
+    outcome = reversals.tell(purchase, row.kind, row.facts)
+    if outcome == reversals.KEPT:
+        transaction.on_commit(lambda: reversals.catch_up_late(row.payment_intent))
+    return purchase, outcome
 
 
 def _refund_failed(row: PaymentEvent, found: dict[str, Any]) -> Found:

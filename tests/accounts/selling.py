@@ -4,7 +4,7 @@ from typing import Any
 
 from accounts import ledger
 from accounts.audit import Who
-from accounts.models import Pack, Purchase
+from accounts.models import Pack, PaymentEvent, Purchase
 from accounts.models.sales import PurchaseState
 from tests.accounts import stripe_shapes
 from tests.conftest import Character
@@ -59,3 +59,14 @@ def who(character: Character) -> Who:
 
 def state(purchase: Purchase) -> PurchaseState:
     return PurchaseState(Purchase.objects.values_list("state", flat=True).get(pk=purchase.pk))
+
+
+def outcomes() -> list[str]:
+    """What each event of Stripe's came to."""
+    return list(PaymentEvent.objects.order_by("pk").values_list("outcome", flat=True))
+
+
+def reversed_so_far(purchase: Purchase) -> tuple[int, int, str]:
+    """Credits that were taken back, those that were spent already, and what the operator reads."""
+    purchase.refresh_from_db()
+    return purchase.credits_taken, purchase.credits_missing, purchase.to_look_at

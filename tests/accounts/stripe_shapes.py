@@ -261,6 +261,10 @@ def event(kind: str, about: dict[str, Any], **changed: Any) -> dict[str, Any]:
     }
 
 
+def completed(purchase: Purchase, **changed: Any) -> dict[str, Any]:
+    return event("checkout.session.completed", session(purchase, **changed))
+
+
 def signed(body: str, *, secret: str = SECRET, at: float | None = None) -> dict[str, str]:
     """The headers that Stripe sends with a body, by its documented scheme: v1, an HMAC of the time and the body."""
     header = stripe.WebhookSignature.generate_signature_header(body, secret, int(at or time.time()))

@@ -2,7 +2,6 @@
 
 import json
 import threading
-import time
 from datetime import timedelta
 
 import pytest
@@ -18,6 +17,7 @@ from jobs.models import Job
 from jobs.submit import prepare
 from tests.conftest import Character
 from tests.jobs.making import VALUES, make_job
+from tests.racing import until_waited
 
 pytestmark = pytest.mark.django_db
 
@@ -197,12 +197,6 @@ def test_a_limited_key_submits_as_its_limits_were_read(owner):
     assert submit.submit(team=owner.team, actor=as_read, form_state=state).reserved == 10
 
 
-def somebody_waits() -> bool:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
-        return cursor.fetchone()[0] > 0
-
-
 @pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite's one writer waits before it judges")
 @pytest.mark.django_db(transaction=True)
 def test_a_request_that_waits_for_the_purse_while_its_key_gets_its_first_limit_is_stopped(owner):
@@ -222,9 +216,7 @@ def test_a_request_that_waits_for_the_purse_while_its_key_gets_its_first_limit_i
     with transaction.atomic():
         keys.set_limits(key=owner.key, limits=Limits(total_credits=500))
         thread.start()
-        until = time.monotonic() + 20
-        while not somebody_waits() and time.monotonic() < until:
-            time.sleep(0.01)
+        until_waited()
     thread.join()
     assert refused == ["key_changed"]
     assert (Job.objects.count(), ledger.balances(owner.team).api.reserved) == (0, 0)
