@@ -16,6 +16,9 @@ from django_htmx.http import HttpResponseClientRedirect
 from accounts import doors, teams
 from accounts.models import Membership
 
+# The parts of a path that name one of the team's own rows.
+ROWS = frozenset({"pk", "job_id"})
+
 
 class TeamMiddleware:
     """Read afresh on each request, so that a removed member loses access at once, and only where it is used."""
@@ -39,12 +42,20 @@ class TeamMiddleware:
         if not request.team:
             # They are told so there, and can make one.
             return HttpResponseClientRedirect(reverse("teams")) if request.htmx else redirect("teams")
-        meant = request.POST.get("for_team") if request.method == "POST" else None
-        return _switched_meanwhile(request) if meant and meant != str(request.team.pk) else None
+        return _switched_meanwhile(request) if _is_of_another_team(request, kwargs) else None
+
+
+def _is_of_another_team(request: HttpRequest, named: dict[str, Any]) -> bool:
+    """Whether a form was opened in another team, or may have been."""
+    if request.method != "POST":
+        return False
+    meant = request.POST.get("for_team", "")
+    # A path that names a row is not found in another team.
+    return meant != str(request.team.pk) and (bool(meant) or ROWS.isdisjoint(named))
 
 
 def _switched_meanwhile(request: HttpRequest) -> HttpResponseBase:
-    """Nothing of one team is made, or paid for, in another because a page still stood open in a second window."""
+    """Nothing of one team is made, shown or paid for in another because a page still stood open in a second window."""
     messages.error(
         request,
         _(

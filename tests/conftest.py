@@ -10,11 +10,12 @@ import pytest
 from django.core.cache import caches
 from django.db import connection
 from django.test import Client
+from django.test.client import MULTIPART_CONTENT
 from django.utils import translation
 
 from accounts import keys
 from accounts.models import ApiKey, Membership, Role, Team, User
-from accounts.teams import first_team
+from accounts.teams import current_membership, first_team
 
 PASSWORD = "correct horse battery"
 
@@ -35,6 +36,20 @@ class Character:
         return {"Authorization": f"Bearer {self.secret}"}
 
 
+class Browser(Client):
+    """A browser whose forms were all opened a moment ago: they name the team that the person works in."""
+
+    def post(self, path, data=None, content_type=MULTIPART_CONTENT, **kwargs):
+        is_form = content_type == MULTIPART_CONTENT
+        if is_form and (seat := self._seat()):
+            data = {"for_team": seat.team_id, **(data or {})}
+        return super().post(path, data, content_type, **kwargs)
+
+    def _seat(self) -> Membership | None:
+        user = User.objects.filter(pk=self.session.get("_auth_user_id")).first()
+        return current_membership(user) if user else None
+
+
 def character(email: str, *, team: Team | None = None, role: str = Role.OWNER) -> Character:
     user = User.objects.create_user(email, PASSWORD)
     if team is None:
@@ -43,7 +58,7 @@ def character(email: str, *, team: Team | None = None, role: str = Role.OWNER) -
     else:
         membership = Membership.objects.create(team=team, user=user, role=role)
     key, secret = keys.issue(team=team, created_by=user, name=f"{email}'s key")
-    client = Client()
+    client = Browser()
     client.force_login(user)
     return Character(user, team, membership, key, secret, client)
 
@@ -89,11 +104,13 @@ def _fresh_limits():
 
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup, django_db_blocker):
-    """On SQLite a test's rows are deleted after it, and the audit log refuses that; its own test puts this back."""
-    with django_db_blocker.unblock():
-        if connection.vendor == "sqlite":
-            with connection.cursor() as cursor:
-                cursor.execute("DROP TRIGGER audit_no_delete")
+    """A test's rows are deleted after it, and the audit log refuses that; its own tests put this back."""
+    drops = {
+        "sqlite": "DROP TRIGGER audit_no_delete",
+        "postgresql": "DROP TRIGGER audit_no_truncate ON accounts_auditevent",
+    }
+    with django_db_blocker.unblock(), connection.cursor() as cursor:
+        cursor.execute(drops[connection.vendor])
 
 
 @pytest.fixture

@@ -107,6 +107,7 @@ class MediaField {
   post(file) {
     const request = (this.request = new XMLHttpRequest());
     const body = new FormData();
+    body.append("for_team", form.elements.for_team.value);
     body.append("kind", this.kind);
     body.append("file", file, file.name);
     this.root.dataset.busy = "";

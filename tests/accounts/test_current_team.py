@@ -141,6 +141,19 @@ def test_a_form_of_the_team_before_does_nothing_in_the_one_after(owner):
     assert second.api_keys.exists()
 
 
+def test_a_form_that_does_not_say_its_team_does_nothing_unless_it_names_a_row(owner):
+    page = owner.client.get(reverse("webhooks"))
+    assert page.status_code == 200
+    browser = Client()
+    browser.force_login(owner.user)
+    second = teams.make_another(name="Second", owner=owner.user, who=WHO)
+    answer = browser.post(reverse("webhook_reveal"))
+    assert answer["Location"] == reverse("history")
+    assert teams.webhook_secret(second) not in answer.content.decode()
+    assert not AuditEvent.objects.filter(action="webhook.reveal").exists()
+    assert browser.post(reverse("key_revoke", args=[owner.key.pk])).status_code == 404
+
+
 def test_a_lower_role_counts_with_the_next_request(owner):
     admin = character("admin@example.com", team=owner.team, role=Role.ADMIN)
     assert admin.client.post(reverse("keys"), {"name": "one"}).status_code == 200
