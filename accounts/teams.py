@@ -6,12 +6,13 @@ import secrets
 
 from django.conf import settings
 from django.db import transaction
+from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop, ngettext
 
 from accounts import access, audit, ledger
-from accounts.models import Membership, Role, Team, User
-from accounts.models.ledger import PurseKind
+from accounts.models import Entry, Membership, Role, Team, User
+from accounts.models.ledger import EntryKind, PurseKind
 from lipsyncweb.secretbox import seal, unseal
 
 STARTING = gettext_noop("Starting credits")  # a note of the ledger, in English; the pages translate it
@@ -145,16 +146,20 @@ def webhook_secret(team: Team) -> str:
 
 
 def _give_starting_credits(team: Team, user: User) -> None:
+    """Once an address: an account that is deleted and made anew gets no more of them."""
+    address = salted_hmac("starting credits", user.email.lower(), algorithm="sha256").hexdigest()[:32]
     amounts = {
         PurseKind.API: settings.STARTING_API_CREDITS,
         PurseKind.USER: settings.STARTING_USER_CREDITS,
     }
     for kind, amount in amounts.items():
-        if amount:
+        reference = f"start:{address}:{kind}"
+        # Looked for first: in another team's purse it would not be a repeat but a clash.
+        if amount and not Entry.objects.filter(kind=EntryKind.GRANT, reference=reference).exists():
             ledger.grant(
                 team=team,
                 kind=kind,
                 amount=amount,
-                reference=f"start:{user.pk}:{kind}",
+                reference=reference,
                 note=STARTING,
             )

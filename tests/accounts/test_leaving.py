@@ -373,6 +373,14 @@ def test_the_ledger_adds_up_after_an_account_is_deleted(owner, delete_account, t
     call_command("reconcile", stdout=io.StringIO())
 
 
+def test_starting_credits_come_once_an_address(owner, delete_account):
+    delete_account(owner)
+    again = character("Owner@example.com")
+    assert [(each.available, each.reserved) for each in Purse.objects.filter(team=again.team)] == [(0, 0)] * 2
+    assert "owner@example.com" not in str(Entry.objects.values_list("reference", flat=True))
+    assert ledger.balances(character("new@example.com").team).api.available > 0
+
+
 # --- at the same time -----------------------------------------------------------------------------
 
 
