@@ -9,247 +9,124 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
+
     dependencies = [
-        ("accounts", "0003_people_keys_and_credits"),
+        ('accounts', '0003_people_keys_and_credits'),
     ]
 
     operations = [
         migrations.CreateModel(
-            name="Pack",
+            name='Pack',
             fields=[
-                (
-                    "id",
-                    models.BigAutoField(
-                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
-                    ),
-                ),
-                ("name", models.CharField(max_length=60, verbose_name="name")),
-                ("name_ru", models.CharField(blank=True, max_length=60, verbose_name="name in Russian")),
-                ("description", models.CharField(blank=True, max_length=200, verbose_name="description")),
-                (
-                    "description_ru",
-                    models.CharField(blank=True, max_length=200, verbose_name="description in Russian"),
-                ),
-                (
-                    "purse",
-                    models.CharField(
-                        choices=[("api", "API credits"), ("user", "User credits")],
-                        max_length=4,
-                        verbose_name="purse",
-                    ),
-                ),
-                (
-                    "credits",
-                    models.PositiveBigIntegerField(
-                        validators=[
-                            django.core.validators.MinValueValidator(1),
-                            django.core.validators.MaxValueValidator(1000000000),
-                        ],
-                        verbose_name="credits",
-                    ),
-                ),
-                (
-                    "price",
-                    models.PositiveIntegerField(
-                        help_text="In the currency's smallest unit: 999 is 9.99 euros, and 999 yen.",
-                        validators=[
-                            django.core.validators.MinValueValidator(1),
-                            django.core.validators.MaxValueValidator(99999999),
-                        ],
-                        verbose_name="price",
-                    ),
-                ),
-                (
-                    "currency",
-                    models.CharField(
-                        help_text="Three letters in lower case, such as usd, eur or jpy.",
-                        max_length=3,
-                        validators=[accounts.money.validate_currency],
-                        verbose_name="currency",
-                    ),
-                ),
-                ("on_sale", models.BooleanField(default=True, verbose_name="on sale")),
-                (
-                    "position",
-                    models.PositiveSmallIntegerField(
-                        default=0,
-                        help_text="Smaller ones stand first; equal ones by their price.",
-                        verbose_name="position",
-                    ),
-                ),
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('name', models.CharField(max_length=60, verbose_name='name')),
+                ('name_ru', models.CharField(blank=True, max_length=60, verbose_name='name in Russian')),
+                ('description', models.CharField(blank=True, max_length=200, verbose_name='description')),
+                ('description_ru', models.CharField(blank=True, max_length=200, verbose_name='description in Russian')),
+                ('purse', models.CharField(choices=[('api', 'API credits'), ('user', 'User credits')], max_length=4, verbose_name='purse')),
+                ('credits', models.PositiveBigIntegerField(validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(1000000000)], verbose_name='credits')),
+                ('price', models.PositiveIntegerField(help_text="In the currency's smallest unit: 999 is 9.99 euros, and 999 yen.", validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(99999999)], verbose_name='price')),
+                ('currency', models.CharField(help_text='Three letters in lower case, such as usd, eur or jpy.', max_length=3, validators=[accounts.money.validate_currency], verbose_name='currency')),
+                ('on_sale', models.BooleanField(default=True, verbose_name='on sale')),
+                ('position', models.PositiveSmallIntegerField(default=0, help_text='Smaller ones stand first; equal ones by their price.', verbose_name='position')),
             ],
             options={
-                "verbose_name": "pack",
-                "verbose_name_plural": "packs",
-                "ordering": ["purse", "position", "price", "pk"],
+                'verbose_name': 'pack',
+                'verbose_name_plural': 'packs',
+                'ordering': ['purse', 'position', 'price', 'pk'],
             },
         ),
         migrations.CreateModel(
-            name="PaymentEvent",
+            name='PaymentEvent',
             fields=[
-                (
-                    "id",
-                    models.BigAutoField(
-                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
-                    ),
-                ),
-                ("event_id", models.CharField(max_length=255, unique=True)),
-                ("kind", models.CharField(max_length=60)),
-                ("created", models.DateTimeField()),
-                ("received_at", models.DateTimeField(auto_now_add=True)),
-                ("payment_intent", models.CharField(blank=True, max_length=255)),
-                ("outcome", models.CharField(max_length=20)),
-                ("facts", models.JSONField(default=dict)),
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('event_id', models.CharField(max_length=255, unique=True)),
+                ('kind', models.CharField(max_length=60)),
+                ('created', models.DateTimeField()),
+                ('received_at', models.DateTimeField(auto_now_add=True)),
+                ('payment_intent', models.CharField(blank=True, max_length=255)),
+                ('outcome', models.CharField(max_length=20)),
+                ('facts', models.JSONField(default=dict)),
             ],
             options={
-                "verbose_name": "payment event",
-                "verbose_name_plural": "payment events",
-                "ordering": ["-pk"],
+                'verbose_name': 'payment event',
+                'verbose_name_plural': 'payment events',
+                'ordering': ['-pk'],
             },
         ),
         migrations.CreateModel(
-            name="Purchase",
+            name='Purchase',
             fields=[
-                (
-                    "id",
-                    models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False),
-                ),
-                ("pack_name", models.CharField(max_length=60, verbose_name="pack")),
-                ("pack_name_ru", models.CharField(blank=True, max_length=60)),
-                (
-                    "purse",
-                    models.CharField(
-                        choices=[("api", "API credits"), ("user", "User credits")],
-                        max_length=4,
-                        verbose_name="purse",
-                    ),
-                ),
-                ("credits", models.PositiveBigIntegerField(verbose_name="credits")),
-                ("price", models.PositiveIntegerField(verbose_name="price")),
-                ("currency", models.CharField(max_length=3, verbose_name="currency")),
-                (
-                    "state",
-                    models.CharField(
-                        choices=[
-                            ("open", "Not paid yet"),
-                            ("paid", "Paid"),
-                            ("failed", "Payment failed"),
-                            ("expired", "Not paid"),
-                        ],
-                        default="open",
-                        max_length=8,
-                        verbose_name="state",
-                    ),
-                ),
-                ("created_at", models.DateTimeField(auto_now_add=True, verbose_name="begun")),
-                ("paid_at", models.DateTimeField(null=True, verbose_name="paid")),
-                ("session_id", models.CharField(max_length=255, null=True, unique=True)),
-                ("payment_intent", models.CharField(blank=True, max_length=255)),
-                ("receipt_url", models.CharField(blank=True, max_length=1000)),
-                ("check_at", models.DateTimeField(null=True)),
-                ("checks", models.PositiveSmallIntegerField(default=0)),
-                ("refunded", models.PositiveIntegerField(default=0, verbose_name="refunded")),
-                (
-                    "credits_due",
-                    models.PositiveBigIntegerField(default=0, verbose_name="credits to take back"),
-                ),
-                (
-                    "credits_taken",
-                    models.PositiveBigIntegerField(default=0, verbose_name="credits taken back"),
-                ),
-                (
-                    "dispute",
-                    models.CharField(
-                        blank=True,
-                        choices=[
-                            ("", "none"),
-                            ("open", "In dispute"),
-                            ("won", "Dispute settled for this site"),
-                            ("lost", "Dispute lost"),
-                        ],
-                        default="",
-                        max_length=4,
-                        verbose_name="dispute",
-                    ),
-                ),
-                ("dispute_id", models.CharField(blank=True, max_length=255)),
-                ("problem", models.TextField(blank=True, verbose_name="problem")),
+                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
+                ('pack_name', models.CharField(max_length=60, verbose_name='pack')),
+                ('pack_name_ru', models.CharField(blank=True, max_length=60)),
+                ('purse', models.CharField(choices=[('api', 'API credits'), ('user', 'User credits')], max_length=4, verbose_name='purse')),
+                ('credits', models.PositiveBigIntegerField(verbose_name='credits')),
+                ('price', models.PositiveIntegerField(verbose_name='price')),
+                ('currency', models.CharField(max_length=3, verbose_name='currency')),
+                ('state', models.CharField(choices=[('open', 'Not paid yet'), ('paid', 'Paid'), ('failed', 'Payment failed'), ('expired', 'Not paid')], default='open', max_length=8, verbose_name='state')),
+                ('created_at', models.DateTimeField(auto_now_add=True, verbose_name='begun')),
+                ('paid_at', models.DateTimeField(null=True, verbose_name='paid')),
+                ('session_id', models.CharField(max_length=255, null=True, unique=True)),
+                ('payment_intent', models.CharField(blank=True, max_length=255)),
+                ('receipt_url', models.CharField(blank=True, max_length=1000)),
+                ('check_at', models.DateTimeField(null=True)),
+                ('checks', models.PositiveSmallIntegerField(default=0)),
+                ('refunded', models.PositiveIntegerField(default=0, verbose_name='refunded')),
+                ('credits_due', models.PositiveBigIntegerField(default=0, verbose_name='credits to take back')),
+                ('credits_taken', models.PositiveBigIntegerField(default=0, verbose_name='credits taken back')),
+                ('dispute', models.CharField(blank=True, choices=[('', 'none'), ('open', 'In dispute'), ('won', 'Dispute settled for this site'), ('lost', 'Dispute lost')], default='', max_length=4, verbose_name='dispute')),
+                ('dispute_id', models.CharField(blank=True, max_length=255)),
+                ('problem', models.TextField(blank=True, verbose_name='problem')),
             ],
             options={
-                "verbose_name": "purchase",
-                "verbose_name_plural": "purchases",
-                "ordering": ["-created_at", "-pk"],
+                'verbose_name': 'purchase',
+                'verbose_name_plural': 'purchases',
+                'ordering': ['-created_at', '-pk'],
             },
         ),
         migrations.AddConstraint(
-            model_name="pack",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("credits__gte", 1), ("price__gte", 1)), name="pack_is_worth_something"
-            ),
+            model_name='pack',
+            constraint=models.CheckConstraint(condition=models.Q(('credits__gte', 1), ('price__gte', 1)), name='pack_is_worth_something'),
         ),
         migrations.AddField(
-            model_name="purchase",
-            name="pack",
-            field=models.ForeignKey(
-                null=True, on_delete=django.db.models.deletion.SET_NULL, related_name="+", to="accounts.pack"
-            ),
+            model_name='purchase',
+            name='pack',
+            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='accounts.pack'),
         ),
         migrations.AddField(
-            model_name="purchase",
-            name="person",
-            field=models.ForeignKey(
-                null=True,
-                on_delete=django.db.models.deletion.SET_NULL,
-                related_name="+",
-                to=settings.AUTH_USER_MODEL,
-            ),
+            model_name='purchase',
+            name='person',
+            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL),
         ),
         migrations.AddField(
-            model_name="purchase",
-            name="team",
-            field=models.ForeignKey(
-                on_delete=django.db.models.deletion.PROTECT, related_name="purchases", to="accounts.team"
-            ),
+            model_name='purchase',
+            name='team',
+            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='purchases', to='accounts.team'),
         ),
         migrations.AddField(
-            model_name="paymentevent",
-            name="purchase",
-            field=models.ForeignKey(
-                null=True,
-                on_delete=django.db.models.deletion.PROTECT,
-                related_name="events",
-                to="accounts.purchase",
-            ),
+            model_name='paymentevent',
+            name='purchase',
+            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='events', to='accounts.purchase'),
         ),
         migrations.AddIndex(
-            model_name="purchase",
-            index=models.Index(fields=["team", "-created_at"], name="purchase_by_team"),
+            model_name='purchase',
+            index=models.Index(fields=['team', '-created_at'], name='purchase_by_team'),
         ),
         migrations.AddIndex(
-            model_name="purchase",
-            index=models.Index(fields=["payment_intent"], name="purchase_by_payment"),
+            model_name='purchase',
+            index=models.Index(fields=['payment_intent'], name='purchase_by_payment'),
         ),
         migrations.AddIndex(
-            model_name="purchase",
-            index=models.Index(
-                condition=models.Q(("state", "open")), fields=["check_at"], name="purchase_to_check"
-            ),
+            model_name='purchase',
+            index=models.Index(condition=models.Q(('state', 'open')), fields=['check_at'], name='purchase_to_check'),
         ),
         migrations.AddConstraint(
-            model_name="purchase",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    ("credits_taken__lte", models.F("credits_due")), ("credits_due__lte", models.F("credits"))
-                ),
-                name="purchase_takes_no_more_than_due",
-            ),
+            model_name='purchase',
+            constraint=models.CheckConstraint(condition=models.Q(('credits_taken__lte', models.F('credits_due')), ('credits_due__lte', models.F('credits'))), name='purchase_takes_no_more_than_due'),
         ),
         migrations.AddIndex(
-            model_name="paymentevent",
-            index=models.Index(
-                condition=models.Q(("outcome", "kept")),
-                fields=["payment_intent"],
-                name="event_kept_by_payment",
-            ),
+            model_name='paymentevent',
+            index=models.Index(condition=models.Q(('outcome', 'kept')), fields=['payment_intent'], name='event_kept_by_payment'),
         ),
     ]
