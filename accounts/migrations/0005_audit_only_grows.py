@@ -1,7 +1,8 @@
 """The database itself refuses to change or delete a line of the audit log.
 
 What names somebody may be erased, and no more: `person` and `subject` with their account, and for a deleted team
-`address`, `target` and `details`, too.
+`address`, `target` and `details`, too. Neither TRUNCATE nor SQLite's INSERT OR REPLACE gets around it: both pass by
+the triggers that watch single rows go.
 """
 
 from django.db import migrations
@@ -17,10 +18,19 @@ SQLITE = [
         OR (NEW.address IS NOT OLD.address AND NEW.address IS NOT NULL)
         OR (NEW.target IS NOT OLD.target AND NEW.target IS NOT '')
         OR (NEW.details IS NOT OLD.details AND NEW.details IS NOT '{}')
+        OR (
+            (NEW.address IS NOT OLD.address OR NEW.target IS NOT OLD.target OR NEW.details IS NOT OLD.details)
+            AND NOT EXISTS (SELECT 1 FROM accounts_team WHERE id = OLD.team_id AND deleted_at IS NOT NULL)
+        )
     BEGIN SELECT RAISE(ABORT, 'The audit log only grows.'); END
     """,
     """
     CREATE TRIGGER audit_no_delete BEFORE DELETE ON accounts_auditevent
+    BEGIN SELECT RAISE(ABORT, 'The audit log only grows.'); END
+    """,
+    """
+    CREATE TRIGGER audit_no_replace BEFORE INSERT ON accounts_auditevent
+    WHEN EXISTS (SELECT 1 FROM accounts_auditevent WHERE id = NEW.id)
     BEGIN SELECT RAISE(ABORT, 'The audit log only grows.'); END
     """,
 ]
@@ -36,6 +46,14 @@ POSTGRESQL = [
             AND (NEW.address IS NULL OR NEW.address IS NOT DISTINCT FROM OLD.address)
             AND (NEW.target = '' OR NEW.target = OLD.target)
             AND (NEW.details = '{}'::jsonb OR NEW.details = OLD.details)
+            AND (
+                (
+                    NEW.address IS NOT DISTINCT FROM OLD.address
+                    AND NEW.target = OLD.target
+                    AND NEW.details = OLD.details
+                )
+                OR EXISTS (SELECT 1 FROM accounts_team WHERE id = OLD.team_id AND deleted_at IS NOT NULL)
+            )
         THEN
             RETURN NEW;
         END IF;
@@ -46,10 +64,23 @@ POSTGRESQL = [
     CREATE TRIGGER audit_only_grows BEFORE UPDATE OR DELETE ON accounts_auditevent
     FOR EACH ROW EXECUTE FUNCTION audit_only_grows()
     """,
+    """
+    CREATE TRIGGER audit_no_truncate BEFORE TRUNCATE ON accounts_auditevent
+    FOR EACH STATEMENT EXECUTE FUNCTION audit_only_grows()
+    """,
 ]
 BACK = {
-    "sqlite": ["DROP TRIGGER audit_no_update", "DROP TRIGGER audit_no_delete"],
-    "postgresql": ["DROP TRIGGER audit_only_grows ON accounts_auditevent", "DROP FUNCTION audit_only_grows()"],
+    # IF EXISTS: a migration that had SQLite make the table anew may have lost them.
+    "sqlite": [
+        "DROP TRIGGER IF EXISTS audit_no_update",
+        "DROP TRIGGER IF EXISTS audit_no_delete",
+        "DROP TRIGGER IF EXISTS audit_no_replace",
+    ],
+    "postgresql": [
+        "DROP TRIGGER IF EXISTS audit_only_grows ON accounts_auditevent",
+        "DROP TRIGGER IF EXISTS audit_no_truncate ON accounts_auditevent",
+        "DROP FUNCTION IF EXISTS audit_only_grows()",
+    ],
 }
 
 

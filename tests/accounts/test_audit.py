@@ -4,10 +4,11 @@ import importlib
 
 import pytest
 from django.db import IntegrityError, connection, transaction
+from django.utils import timezone
 
 from accounts import audit
 from accounts.audit import Who
-from accounts.models import AuditEvent
+from accounts.models import AuditEvent, Team
 from accounts.models.audit import OnlyGrows
 
 triggers = importlib.import_module("accounts.migrations.0005_audit_only_grows")
@@ -21,11 +22,11 @@ def event(owner, stranger) -> AuditEvent:
 
 
 @pytest.fixture
-def _no_delete(db):
-    """The other tests' database goes without this trigger (tests/conftest.py)."""
-    if connection.vendor == "sqlite":
-        with connection.cursor() as cursor:
-            cursor.execute(triggers.SQLITE[1])
+def _emptied_by_nobody(db):
+    """The other tests' database goes without these triggers (tests/conftest.py)."""
+    missing = {"sqlite": triggers.SQLITE[1], "postgresql": triggers.POSTGRESQL[2]}
+    with connection.cursor() as cursor:
+        cursor.execute(missing[connection.vendor])
 
 
 def sql(statement: str, *values) -> None:
@@ -87,15 +88,50 @@ def test_the_database_refuses_to_put_it_down_to_somebody_else(event, owner, team
             sql(f"UPDATE accounts_auditevent SET {column} = %s", teammate.user.pk)
 
 
-@pytest.mark.usefixtures("_no_delete")
+@pytest.mark.usefixtures("_emptied_by_nobody")
 def test_the_database_refuses_to_delete_a_line(event):
     with pytest.raises(IntegrityError, match="only grows"):
         sql("DELETE FROM accounts_auditevent")
     assert AuditEvent.objects.count() == 1
 
 
-def test_what_names_a_person_can_be_erased(event):
+@pytest.mark.usefixtures("_emptied_by_nobody")
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has no TRUNCATE")
+def test_the_database_refuses_to_empty_the_log_at_once(event):
+    with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")  # what waits for the commit forbids TRUNCATE, too
+        with pytest.raises(IntegrityError, match="only grows"), transaction.atomic():
+            cursor.execute("TRUNCATE accounts_auditevent")
+    assert AuditEvent.objects.count() == 1
+
+
+@pytest.mark.usefixtures("_emptied_by_nobody")
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="SQLite's own statement")
+def test_the_database_refuses_to_put_a_line_in_place_of_another(event):
+    columns = "id, team_id, at, by_operator, target, details"
+    with (
+        connection.cursor() as cursor,
+        pytest.raises(IntegrityError, match="only grows"),
+        transaction.atomic(),
+    ):
+        cursor.execute(
+            f"INSERT OR REPLACE INTO accounts_auditevent ({columns}, action)"
+            f" SELECT {columns}, 'key.revoke' FROM accounts_auditevent"
+        )
+    assert AuditEvent.objects.get().action == "key.create"
+
+
+@pytest.mark.parametrize(("column", "value"), [("address", None), ("target", ""), ("details", "{}")])
+def test_the_database_refuses_to_erase_what_a_living_team_did(event, column, value):
+    with pytest.raises(IntegrityError, match="only grows"):
+        sql(f"UPDATE accounts_auditevent SET person_id = NULL, {column} = %s", value)
+    event.refresh_from_db()
+    assert (event.address, event.target, event.details) == ("203.0.113.7", "nightly", {"limits": 3})
+
+
+def test_what_names_a_person_can_be_erased(event, owner):
     sql("UPDATE accounts_auditevent SET person_id = NULL, subject_id = NULL")
+    Team.objects.filter(pk=owner.team.pk).update(deleted_at=timezone.now())
     sql("UPDATE accounts_auditevent SET address = NULL, target = '', details = '{}'")
     event.refresh_from_db()
     assert (event.person, event.subject, event.address, event.target) == (None, None, None, "")
@@ -107,3 +143,9 @@ def test_an_account_that_goes_leaves_its_lines(event, owner):
     event.refresh_from_db()
     assert event.person is None
     assert event.action == "key.create"
+
+
+def test_triggers_that_are_gone_already_are_no_obstacle_to_going_back(db):
+    with connection.cursor() as cursor:
+        for statement in triggers.BACK[connection.vendor] * 2:
+            cursor.execute(statement)
