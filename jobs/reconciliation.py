@@ -5,27 +5,33 @@ they are read in the order in which nothing that happens in between looks wrong.
 """
 
 import uuid
+from collections import Counter
 from collections.abc import Iterator
 from datetime import timedelta
-from itertools import groupby
+from itertools import groupby, islice
 from operator import attrgetter
-from typing import Any
+from typing import Any, TypeVar
 
+from django.db import transaction
 from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet, Subquery, Sum
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
-from accounts import ledger
+from accounts import ledger, reversals
 from accounts.ledger.counting import day_of, outstanding
 from accounts.models import ApiKey, Entry, Purchase, Purse, Team
 from accounts.models.ledger import EntryKind, PurseKind
-from accounts.models.sales import PurchaseState
+from accounts.models.sales import PURCHASE, PurchaseState
 from jobs.models import Job, State, WebhookDelivery
 from jobs.models.deliveries import DeliveryState
 from jobs.models.jobs import ACTIVE_STATES
 
+Row = TypeVar("Row")
 COUNTED = (EntryKind.RESERVE, EntryKind.GIVE_BACK)  # what counts as spent, and what no longer does
-PURCHASE = "purchase:"  # and its number: the reference of its entry
+# The references of what goes back; see accounts/reversals.py.
+REVERSED = Q(reference__startswith="refund:") | Q(reference__startswith="dispute:")
+AT_ONCE = 500  # purchases or their lines that are held in memory
+KEPT_FOR = timedelta(hours=1)  # of an event of Stripe's whose payment is known
 TAKEN_UP_WITHIN = timedelta(days=1)  # after it is due; its receiver may have a long line
 
 
@@ -40,6 +46,9 @@ def findings() -> list[str]:
         _months,
         _keys,
         _purchases,
+        _unpaid,
+        _reversals,
+        _kept,
         _webhooks,
     )
     return [sentence for check in checks for sentence in check()]
@@ -168,25 +177,61 @@ def _counters(
 
 
 def _purchases() -> Iterator[str]:
-    """Each purchase that was paid has its one entry, of as many credits; and no other has one."""
-    paid = {_reference(each): each for each in Purchase.objects.filter(state=PurchaseState.PAID)}
-    lines = Entry.objects.filter(kind=EntryKind.PURCHASE).select_related("purse")
-    bought = {line.reference: line for line in lines.iterator()}
-    for reference, purchase in paid.items():
-        line = bought.pop(reference, None)
-        if line is None:
-            yield f"Purchase {purchase.pk} was paid, but has no entry."
-        elif _gets(line) != (purchase.team_id, purchase.purse, purchase.credits):
-            yield f"Purchase {purchase.pk} is of {purchase.credits} credits, but entry {line.pk} is another."
-    for reference, line in bought.items():
-        # It may have been paid since the purchases were read.
-        name = reference.removeprefix(PURCHASE)
-        if not Purchase.objects.filter(pk=_uuid(name), state=PurchaseState.PAID).exists():
-            yield f"Entry {line.pk} is of a purchase ({reference}) that was not paid."
+    """Each purchase that was paid has its one entry, of as many credits."""
+    for some in _chunks(Purchase.objects.filter(state=PurchaseState.PAID).order_by().iterator()):
+        lines = Entry.objects.filter(kind=EntryKind.PURCHASE, reference__in=[each.reference for each in some])
+        bought = {line.reference: line for line in lines.select_related("purse")}
+        for purchase in some:
+            line = bought.get(purchase.reference)
+            if line is None:
+                yield f"Purchase {purchase.pk} was paid, but has no entry."
+            elif _gets(line) != (purchase.team_id, purchase.purse, purchase.credits):
+                yield f"Purchase {purchase.pk} is of {purchase.credits} credits, but entry {line.pk} is another."
 
 
-def _reference(purchase: Purchase) -> str:
-    return f"{PURCHASE}{purchase.pk}"
+def _unpaid() -> Iterator[str]:
+    """And no other purchase has an entry."""
+    for some in _chunks(Entry.objects.filter(kind=EntryKind.PURCHASE).order_by().iterator()):
+        names = {line.pk: _uuid(line.reference.removeprefix(PURCHASE)) for line in some}
+        paid = Purchase.objects.filter(pk__in=filter(None, names.values()), state=PurchaseState.PAID)
+        found = set(paid.values_list("pk", flat=True))
+        for line in some:
+            if names[line.pk] not in found:
+                yield f"Entry {line.pk} is of a purchase ({line.reference}) that was not paid."
+
+
+def _reversals() -> Iterator[str]:
+    """What was taken back of each purchase, and returned, is what its lines of refunds and disputes say."""
+    said = dict(Purchase.objects.exclude(credits_taken=0).values_list("pk", "credits_taken"))
+    lines: Counter[uuid.UUID | None] = Counter()
+    back = Entry.objects.filter(kind__in=[EntryKind.REFUND, EntryKind.ADJUST]).filter(REVERSED)
+    for reference, change in back.order_by().values_list("reference", "available_change").iterator():
+        lines[_uuid(reference.split(":")[1])] -= change
+    for name in said.keys() | lines.keys():
+        if said.get(name, 0) != lines[name]:
+            yield from _reversal(name)
+
+
+def _reversal(name: uuid.UUID | None) -> Iterator[str]:
+    """Looked at again while its row is held: it may have gone on in between."""
+    with transaction.atomic():
+        Purchase.objects.filter(pk=name).update(credits_taken=F("credits_taken"))
+        taken = Purchase.objects.filter(pk=name).values_list("credits_taken", flat=True).first() or 0
+        of_it = Q(reference__startswith=f"refund:{name}:") | Q(reference__startswith=f"dispute:{name}:")
+        lines = -(Entry.objects.filter(of_it).aggregate(sum=Sum("available_change"))["sum"] or 0)
+    if taken != lines:
+        yield f"Purchase {name} had {taken} credits taken back, but its entries say {lines}."
+
+
+def _kept() -> Iterator[str]:
+    """Nothing that was told of a payment waits for it once it is known."""
+    for event in reversals.left_behind().filter(received_at__lt=timezone.now() - KEPT_FOR).order_by("pk"):
+        yield f"Event {event.event_id} ({event.kind}) is of a payment that is known, but nothing came of it."
+
+
+def _chunks(rows: Iterator[Row]) -> Iterator[list[Row]]:
+    while some := list(islice(rows, AT_ONCE)):
+        yield some
 
 
 def _gets(line: Entry) -> tuple[int, str, int]:

@@ -5,12 +5,12 @@ import logging
 from typing import Any
 
 from django.conf import settings
-from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 
 from accounts import doors
 from accounts.payments import client, events
+from lipsyncweb.http import bodies
 
 log = logging.getLogger(__name__)
 
@@ -26,7 +26,10 @@ def stripe_webhook(request: HttpRequest) -> JsonResponse:
         return _said("There is nothing here.", status=404)
     if request.method != "POST":
         return _said("Use POST.", status=405, headers={"Allow": "POST"})
-    body = _body(request)
+    try:
+        body = bodies.read(request, at_most=LONGEST_BODY)
+    except bodies.NoLength:
+        return _said("The length of the body is no number.", status=400)
     if body is None:
         return _said("The body is too large.", status=413)
     event = _verified(body, request.headers.get("Stripe-Signature", ""))
@@ -63,15 +66,6 @@ def _signed(secret: str, body: bytes, header: str) -> bool:
     except (stripe.SignatureVerificationError, ValueError, TypeError):
         # The last two are what the library lets through on garbage: no UTF-8, letters that compare to nothing.
         return False
-
-
-def _body(request: HttpRequest) -> bytes | None:
-    if int(request.META.get("CONTENT_LENGTH") or 0) > LONGEST_BODY:
-        return None
-    try:
-        return request.body
-    except RequestDataTooBig:
-        return None
 
 
 def _said(sentence: str, **options: Any) -> JsonResponse:

@@ -10,7 +10,6 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from django.core.exceptions import RequestDataTooBig
 from django.db import IntegrityError, transaction
 from django.http import HttpRequest, JsonResponse
 from django.utils.translation import gettext as _
@@ -22,6 +21,7 @@ from jobs import lifecycle, outbox, remote
 from jobs.api.errors import answer, answer_status
 from jobs.models import InboundWebhook, Job
 from jobs.providers.remote import ENDED, parse
+from lipsyncweb.http import bodies
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +41,10 @@ def provider_webhook(request: HttpRequest, token: str) -> JsonResponse:
     job = known.filter(callback_token=token).first() if TOKEN.fullmatch(token) else None
     if job is None or job.connection is None:
         return answer_status(404)
-    body = _body(request)
+    try:
+        body = bodies.read(request, at_most=LONGEST_BODY)
+    except bodies.NoLength:
+        return answer_status(400)
     if body is None:
         return answer_status(413)
     try:
@@ -72,15 +75,6 @@ def _verifies(secret: str, body: bytes, headers: Mapping[str, str]) -> bool:
         # What the library lets through on garbage: base64, UTF-8, time and JSON errors.
         return False
     return True
-
-
-def _body(request: HttpRequest) -> bytes | None:
-    if int(request.META.get("CONTENT_LENGTH") or 0) > LONGEST_BODY:
-        return None
-    try:
-        return request.body
-    except RequestDataTooBig:
-        return None
 
 
 def _keep(job: Job, body: bytes, message_id: str, *, verified: bool) -> None:

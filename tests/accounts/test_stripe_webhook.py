@@ -183,6 +183,12 @@ def test_long_body_is_refused_before_it_is_looked_at(shop, post):
     assert post(body, shapes.signed(body)).status_code == 413
 
 
+@pytest.mark.parametrize("length", ["x", "-1", "²", "9" * 5000])
+def test_length_that_is_no_number_is_refused(shop, client, length):
+    answer = client.post(reverse("stripe_webhook"), "{}", "application/json", CONTENT_LENGTH=length)
+    assert answer.status_code == 400
+
+
 def test_other_methods_are_refused(shop, live_server):
     address = live_server.url + reverse("stripe_webhook")
     assert requests.get(address, timeout=10).status_code == 405

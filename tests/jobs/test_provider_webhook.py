@@ -267,6 +267,12 @@ def test_a_body_beyond_64_kb_is_413(job, client):
     assert client.post(url, "x" * 65_537, content_type="application/json").status_code == 413
 
 
+def test_a_length_that_is_no_number_is_400(job, client):
+    url = f"/webhooks/provider/{job.callback_token}"
+    answer = client.post(url, "{}", content_type="application/json", CONTENT_LENGTH="x")
+    assert answer.status_code == 400
+
+
 def test_secrets_that_cannot_be_read_are_503_so_that_it_calls_again(job, upstream, settings):
     settings.ENCRYPTION_KEYS = ["another key than the one that wrote them"]
     assert call(job, upstream.complete()).status_code == 503

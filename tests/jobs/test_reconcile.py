@@ -1,6 +1,5 @@
 """`reconcile`: each way in which credits may not add up is found and said, once a night, to the operators."""
 
-import threading
 import uuid
 from datetime import UTC, date, datetime, timedelta
 
@@ -10,14 +9,15 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from django.utils import timezone
 
-from accounts import ledger, sales
-from accounts.models import ApiKey, Entry, Purchase, Team, User
+from accounts import ledger, reversals, sales
+from accounts.models import ApiKey, Entry, PaymentEvent, Purchase, Team, User
 from accounts.payments.client import Session
 from jobs import lifecycle, nightly, reconciliation
 from jobs.models import Reconciliation
 from lipsyncweb.celery import app
 from tests.jobs.mailing import mail_server
 from tests.jobs.making import claim, make_job, result
+from tests.racing import at_once
 
 
 def sql(statement, *values):
@@ -284,6 +284,41 @@ def test_credits_that_nobody_paid_for_are_found(owner, bought, reference):
 
 
 @pytest.mark.django_db
+def test_credits_that_were_taken_back_and_are_not_noted_are_found(owner, bought):
+    bought.refresh_from_db()
+    assert reversals.tell(bought, reversals.REFUND, {"refunded": 40, "currency": "eur"}) == "refunded"
+    assert reconciliation.findings() == []
+    sql("UPDATE accounts_purchase SET credits_taken = 7 WHERE state = 'paid'")
+    assert reconciliation.findings() == [
+        f"Purchase {bought.pk} had 7 credits taken back, but its entries say 20."
+    ]
+
+
+@pytest.mark.django_db
+def test_credits_that_are_noted_and_were_not_taken_back_are_found(owner, bought):
+    sql("UPDATE accounts_purchase SET credits_due = 9, credits_taken = 9 WHERE state = 'paid'")
+    assert reconciliation.findings() == [
+        f"Purchase {bought.pk} had 9 credits taken back, but its entries say 0."
+    ]
+
+
+@pytest.mark.django_db
+def test_a_refund_that_nobody_made_up_for_is_found(owner, bought):
+    now = timezone.now()
+    event = PaymentEvent.objects.create(
+        event_id="evt_1", kind="charge.refunded", created=now, payment_intent="pi_1", outcome="kept"
+    )
+    PaymentEvent.objects.create(
+        event_id="evt_2", kind="charge.refunded", created=now, payment_intent="pi_foreign", outcome="kept"
+    )
+    assert reconciliation.findings() == []  # it has just come
+    PaymentEvent.objects.update(received_at=now - timedelta(hours=2))
+    assert reconciliation.findings() == [
+        f"Event {event.event_id} (charge.refunded) is of a payment that is known, but nothing came of it."
+    ]
+
+
+@pytest.mark.django_db
 def test_once_a_night_and_again_the_next(owner):
     assert nightly.reconcile()
     assert not nightly.reconcile()
@@ -313,19 +348,7 @@ def test_the_timer_asks_often_so_that_no_restart_skips_a_night():
 @pytest.mark.django_db(transaction=True)
 def test_f24_two_timers_at_once_are_one_reconciliation_and_one_mail(owner, off):
     User.objects.filter(pk=owner.user.pk).update(is_staff=True)
-    barrier = threading.Barrier(8)
-    turns = []
-
-    def tick():
-        barrier.wait()
-        turns.append(nightly.reconcile())
-        connection.close()
-
-    threads = [threading.Thread(target=tick) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    turns = at_once(*[nightly.reconcile] * 8)
     assert sorted(turns) == [False] * 7 + [True]
     assert len(mail.outbox) == 1
 
