@@ -127,9 +127,13 @@ def submit(
         if name and (earlier := idempotency.find(name, team=team)):
             return earlier  # whatever has changed here since
         raise
+    return _accept(prepared, actor, name)
+
+
+def _accept(prepared: Prepared, actor: Actor, name: idempotency.Name | None) -> Job:
     job = prepared.job
     with transaction.atomic():
-        if name and (earlier := idempotency.claim(name, team=team, job=job)):
+        if name and (earlier := idempotency.claim(name, team=job.team, job=job)):
             return earlier
         if job.is_test:
             key_limits.require_unchanged(actor)

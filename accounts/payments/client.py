@@ -79,9 +79,25 @@ def is_live() -> bool:
 
 def start(purchase: Purchase, *, success_url: str, cancel_url: str, language: str, ends: datetime) -> Session:
     """A page of Stripe's on which this purchase can be paid. The same purchase always gives the same page."""
+    params = {
+        **_goods(purchase),
+        "success_url": success_url,
+        "cancel_url": cancel_url,
+        "expires_at": int(ends.timestamp()),
+        "locale": LANGUAGES.get(language, "auto"),
+    }
+    # Stripe refuses the whole checkout for an address like operator@localhost.
+    if purchase.person is not None and "." in purchase.person.email.rpartition("@")[2]:
+        params["customer_email"] = purchase.person.email
+    options = {"idempotency_key": f"purchase-{purchase.pk}"}
+    return _asked("start", lambda stripe: stripe.create(params, options), purchase)
+
+
+def _goods(purchase: Purchase) -> dict[str, Any]:
+    """What is paid, and for what."""
     what = purchase.name_shown
     marks = {"purchase": str(purchase.pk)}
-    params = {
+    return {
         "mode": "payment",
         "client_reference_id": str(purchase.pk),
         "metadata": marks,
@@ -99,16 +115,7 @@ def start(purchase: Purchase, *, success_url: str, cancel_url: str, language: st
         ],
         # What is paid must be what was shown here.
         "adaptive_pricing": {"enabled": False},
-        "success_url": success_url,
-        "cancel_url": cancel_url,
-        "expires_at": int(ends.timestamp()),
-        "locale": LANGUAGES.get(language, "auto"),
     }
-    # Stripe refuses the whole checkout for an address like operator@localhost.
-    if purchase.person is not None and "." in purchase.person.email.rpartition("@")[2]:
-        params["customer_email"] = purchase.person.email
-    options = {"idempotency_key": f"purchase-{purchase.pk}"}
-    return _asked("start", lambda stripe: stripe.create(params, options), purchase)
 
 
 def look_at(purchase: Purchase) -> Session:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import threading
 import time
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import stripe
 from django.urls import reverse
 from django.utils import timezone
 
+from accounts import ledger
 from accounts.models import AuditEvent, Entry, PaymentEvent, Purchase
 from tests.accounts import stripe_shapes as shapes
 from tests.accounts.selling import available, make_purchase, outcomes, reversed_so_far, state
@@ -101,6 +103,22 @@ def test_same_event_at_once_grants_once(owner, purchase, post):
     assert answers == [200] * 8
     assert available(owner) == START + 500
     assert Entry.objects.filter(kind="purchase").count() == 1
+
+
+def test_reading_first_grants_twice_without_the_guard(owner, purchase):
+    """The race is real: what every delivery may see before any of them writes."""
+    barrier = threading.Barrier(8)
+
+    def careless():
+        row = Purchase.objects.get(pk=purchase.pk)
+        barrier.wait()
+        if row.state == "open":
+            name = f"careless:{threading.get_ident()}"  # the second line of defence, that is
+            Purchase.objects.filter(pk=row.pk).update(state="paid")
+            ledger.purchase(team=owner.team, kind="user", amount=row.credits, reference=name)
+
+    assert at_once(*[careless] * 8) == [None] * 8
+    assert available(owner) == START + 8 * 500
 
 
 def test_two_events_of_one_payment_at_once_grant_once(owner, purchase, post):
