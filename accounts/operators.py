@@ -47,7 +47,9 @@ def disable_person(user: User, *, who: audit.Who = audit.OPERATOR) -> bool:
             _("%(person)s is the site's only operator; make somebody else one first.") % {"person": user}
         )
     with transaction.atomic():
-        if not User.objects.filter(pk=user.pk, is_active=True).update(is_active=False):
+        if not User.objects.filter(pk=user.pk, is_active=True).update(
+            is_active=False, shut_out_at=timezone.now()
+        ):
             return False
         leaving.end_sessions(user)
         _tell_teams_of(user, "member.disable", who)

@@ -80,6 +80,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
+    "accounts.pending_login.PendingLoginMiddleware",
     "allauth.usersessions.middleware.UserSessionsMiddleware",
     "accounts.middleware.TeamMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
@@ -161,6 +162,7 @@ ACCOUNT_ADAPTER = "accounts.adapter.AccountAdapter"
 MFA_ADAPTER = "accounts.adapter.MFAAdapter"
 SOCIALACCOUNT_ADAPTER = "accounts.adapter.SocialAccountAdapter"
 ACCOUNT_FORMS = {"signup": "accounts.forms.entrance.SignupForm"}
+ACCOUNT_PASSWORD_RESET_TOKEN_GENERATOR = "accounts.pending_login.ResetTokens"
 # Who may make an account: anybody, whoever was invited to a team, or nobody.
 ACCOUNT_SIGNUP = env.str("ACCOUNT_SIGNUP", default="open")
 if ACCOUNT_SIGNUP not in ("open", "invited", "closed"):

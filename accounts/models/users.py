@@ -25,6 +25,8 @@ class User(AbstractBaseUser, PermissionsMixin):
     email = models.EmailField(_("e-mail address"))
     name = models.CharField(_("name"), max_length=100, blank=True)
     is_active = models.BooleanField(_("active"), default=True)
+    # When the account was last switched off: what was begun before, such as a login, is over.
+    shut_out_at = models.DateTimeField(null=True, editable=False)
     is_staff = models.BooleanField(_("operator"), default=False)
     date_joined = models.DateTimeField(_("joined"), default=timezone.now, editable=False)
     # The language of mail to this person, as last chosen on the site; empty: the site's.
@@ -49,6 +51,11 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     def __str__(self) -> str:
         return self.email
+
+    def _get_session_auth_hash(self, secret: str | None = None) -> str:
+        """What sessions are bound to: no earlier one opens anything once the account was switched off."""
+        bound = super()._get_session_auth_hash(secret=secret)
+        return f"{bound}{self.shut_out_at.timestamp()}" if self.shut_out_at else bound
 
     def get_full_name(self) -> str:
         return self.name or self.email
