@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 # (ISK, UGX, HUF, TWD) are charged in hundredths all the same, so they are not here.
 WITHOUT_PLACES = "bif clp djf gnf jpy kmf krw mga pyg rwf vnd vuv xaf xof xpf"
 WITH_THREE = "bhd jod kwd omr tnd"
+WHOLE_ONLY = "isk ugx"  # of those, these must come to whole ones
 PLACES = dict.fromkeys(WITHOUT_PLACES.split(), 0) | dict.fromkeys(WITH_THREE.split(), 3)
 SYMBOLS = {"usd": "$", "eur": "€", "gbp": "£", "jpy": "¥", "inr": "₹", "krw": "₩", "rub": "₽", "try": "₺"}
 SHOWN_FIGURES = 3  # of the price of one credit
@@ -42,9 +43,11 @@ def validate_currency(code: str) -> None:
 
 
 def validate_price(amount: int, currency: str) -> None:
-    """Stripe refuses thousandths that are no whole hundredths."""
+    """Stripe refuses thousandths that are no whole hundredths, and hundredths of what has no coins of them."""
     if places(currency) == 3 and amount % 10:
         raise ValidationError(_("Sums in this currency must end in 0, since Stripe charges no thousandths."))
+    if currency in WHOLE_ONLY.split() and amount % 100:
+        raise ValidationError(_("Sums in this currency must end in 00, since Stripe charges no hundredths."))
 
 
 def _written(number: Decimal, currency: str, decimals: int) -> str:

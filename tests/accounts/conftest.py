@@ -3,6 +3,7 @@
 import pytest
 import requests
 from django.urls import reverse
+from pytest_httpserver import HTTPServer
 
 from accounts.models import Purchase
 from tests.accounts import stripe_shapes as shapes
@@ -12,6 +13,14 @@ from tests.accounts.selling import make_purchase, open_shop
 @pytest.fixture
 def shop(settings):
     open_shop(settings)
+
+
+@pytest.fixture
+def stripe_site(settings, httpserver: HTTPServer) -> HTTPServer:
+    """A server that stands where Stripe's is."""
+    open_shop(settings)
+    settings.STRIPE_API_BASE = httpserver.url_for("").rstrip("/")
+    return httpserver
 
 
 @pytest.fixture

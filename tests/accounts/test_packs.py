@@ -66,6 +66,8 @@ def test_pack_speaks_the_visitors_language_where_it_can():
         ({"price": 100_000_000}, "price"),
         ({"credits": 0}, "credits"),
         ({"currency": "kwd", "price": 1505}, "price"),
+        ({"currency": "isk", "price": 50050}, "price"),
+        ({"currency": "ugx", "price": 5}, "price"),
         ({"purse": "both"}, "purse"),
     ],
 )

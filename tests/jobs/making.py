@@ -43,3 +43,10 @@ def result(job: Job, **changes) -> Result:
         "prompt_words": [],
     }
     return Result(**{**values, **changes})
+
+
+def sql(statement, *values):
+    """What no code here would do: rows changed behind the ledger's back."""
+    with connection.cursor() as cursor:
+        cursor.execute(statement, values)
+        assert cursor.rowcount == 1

@@ -9,22 +9,14 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from django.utils import timezone
 
-from accounts import ledger, reversals, sales
-from accounts.models import ApiKey, Entry, PaymentEvent, Purchase, Team, User
-from accounts.payments.client import Session
+from accounts import ledger
+from accounts.models import ApiKey, Team, User
 from jobs import lifecycle, nightly, reconciliation
 from jobs.models import Reconciliation
 from lipsyncweb.celery import app
 from tests.jobs.mailing import mail_server
-from tests.jobs.making import claim, make_job, result
+from tests.jobs.making import claim, make_job, result, sql
 from tests.racing import at_once
-
-
-def sql(statement, *values):
-    """What no code here would do: rows changed behind the ledger's back."""
-    with connection.cursor() as cursor:
-        cursor.execute(statement, values)
-        assert cursor.rowcount == 1
 
 
 def purse_of(character):
@@ -239,83 +231,6 @@ def test_a_key_that_is_counted_wrong_is_found(limited, unfinished, column, sente
     # Without a limit nothing is counted, and nothing is wrong.
     ApiKey.objects.update(daily_credits=None, total_credits=None)
     assert reconciliation.findings() == []
-
-
-@pytest.fixture
-def bought(owner):
-    purchase = Purchase.objects.create(
-        team=owner.team, pack_name="Pack", purse="api", credits=50, price=100, currency="eur"
-    )
-    Purchase.objects.create(
-        team=owner.team, pack_name="Unpaid", purse="api", credits=50, price=100, currency="eur"
-    )
-    sales.fulfil(
-        Session("cs_1", "", "complete", "paid", "pi_1", 100, currency="eur", purchase=str(purchase.pk))
-    )
-    assert reconciliation.findings() == []
-    return purchase
-
-
-@pytest.mark.django_db
-def test_a_purchase_that_was_paid_and_not_granted_is_found(owner, bought):
-    sql("DELETE FROM accounts_entry WHERE kind = 'purchase'")
-    assert f"Purchase {bought.pk} was paid, but has no entry." in reconciliation.findings()
-
-
-@pytest.mark.django_db
-def test_a_purchase_of_another_sum_is_found(bought):
-    sql("UPDATE accounts_purchase SET credits = 60 WHERE state = 'paid'")
-    entry = Entry.objects.get(kind="purchase")
-    assert reconciliation.findings() == [
-        f"Purchase {bought.pk} is of 60 credits, but entry {entry.pk} is another."
-    ]
-
-
-@pytest.mark.django_db
-@pytest.mark.parametrize("reference", ["purchase:{}", "invoice:7"])
-def test_credits_that_nobody_paid_for_are_found(owner, bought, reference):
-    unpaid = Purchase.objects.get(state="open")
-    reference = reference.format(unpaid.pk)
-    ledger.purchase(team=owner.team, kind="api", amount=50, reference=reference)
-    entry = Entry.objects.get(reference=reference)
-    assert reconciliation.findings() == [
-        f"Entry {entry.pk} is of a purchase ({reference}) that was not paid."
-    ]
-
-
-@pytest.mark.django_db
-def test_credits_that_were_taken_back_and_are_not_noted_are_found(owner, bought):
-    bought.refresh_from_db()
-    assert reversals.tell(bought, reversals.REFUND, {"refunded": 40, "currency": "eur"}) == "refunded"
-    assert reconciliation.findings() == []
-    sql("UPDATE accounts_purchase SET credits_taken = 7 WHERE state = 'paid'")
-    assert reconciliation.findings() == [
-        f"Purchase {bought.pk} had 7 credits taken back, but its entries say 20."
-    ]
-
-
-@pytest.mark.django_db
-def test_credits_that_are_noted_and_were_not_taken_back_are_found(owner, bought):
-    sql("UPDATE accounts_purchase SET credits_due = 9, credits_taken = 9 WHERE state = 'paid'")
-    assert reconciliation.findings() == [
-        f"Purchase {bought.pk} had 9 credits taken back, but its entries say 0."
-    ]
-
-
-@pytest.mark.django_db
-def test_a_refund_that_nobody_made_up_for_is_found(owner, bought):
-    now = timezone.now()
-    event = PaymentEvent.objects.create(
-        event_id="evt_1", kind="charge.refunded", created=now, payment_intent="pi_1", outcome="kept"
-    )
-    PaymentEvent.objects.create(
-        event_id="evt_2", kind="charge.refunded", created=now, payment_intent="pi_foreign", outcome="kept"
-    )
-    assert reconciliation.findings() == []  # it has just come
-    PaymentEvent.objects.update(received_at=now - timedelta(hours=2))
-    assert reconciliation.findings() == [
-        f"Event {event.event_id} (charge.refunded) is of a payment that is known, but nothing came of it."
-    ]
 
 
 @pytest.mark.django_db
