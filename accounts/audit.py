@@ -65,6 +65,39 @@ GROUPS = {
     "connection": _("Server connections"),
 }
 
+# What a person reads for the details of an action, and for what lies within one of them.
+DETAILS = {
+    "address": _("Address"),
+    "addresses": _("Only from"),
+    "after": _("Afterwards"),
+    "alert_below": _("Mail below"),
+    "allowed_models": _("Models"),
+    "before": _("Before"),
+    "browser_jobs": _("Also for videos made in the browser"),
+    "change": _("Change of the balance"),
+    "concurrency": _("Jobs at a time"),
+    "count": _("How many"),
+    "credits": _("Credits"),
+    "daily_credits": _("Credits a day"),
+    "expires_at": _("Ends"),
+    "key_id": _("Id of the key"),
+    "limits": _("Limits"),
+    "missing": _("Not taken back"),
+    "monthly_cap": _("Most that may be spent in a month"),
+    "new_key": _("With another key"),
+    "note": _("Note"),
+    "old_ends": _("The old key ends"),
+    "old_signs_for_seconds": _("The old secret signs for another"),
+    "on": _("On"),
+    "purchase": _("Number of the purchase"),
+    "purse": _("Balance"),
+    "requests_a_minute": _("Requests a minute"),
+    "resolutions": _("Resolutions"),
+    "role": _("Role"),
+    "rolled_from": _("Id of the old key"),
+    "total_credits": _("Credits in all"),
+}
+
 
 @dataclass(frozen=True)
 class Who:
@@ -77,6 +110,7 @@ class Who:
 
 
 OPERATOR = Who(by_operator=True)  # at the shell
+UNRECORDED = Who()  # for what the site does for itself, and says so by this name: no line is added
 
 
 def who(request: HttpRequest) -> Who:
@@ -101,11 +135,17 @@ def address_of(request: HttpRequest) -> str | None:
 def record(
     action: str, *, team: Team, who: Who, target: str = "", subject: User | None = None, **details: Any
 ) -> None:
-    """Add one line, in the transaction of what it tells. KeyError for an action that ACTIONS does not name.
+    """Add one line, in the transaction of what it tells.
 
-    `details` are plain JSON values, without secrets and without names of people.
+    `details` are plain JSON values, without secrets and without names of people. KeyError for an action that ACTIONS
+    does not name, and for a detail, or one within it, that DETAILS does not.
     """
+    if who is UNRECORDED:
+        return
     ACTIONS[action]
+    for name, value in details.items():
+        for each in (name, *(value if isinstance(value, dict) else ())):
+            DETAILS[each]
     AuditEvent.objects.create(
         team=team,
         action=action,

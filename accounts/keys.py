@@ -22,9 +22,9 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from accounts import audit, key_limits, ledger
+from accounts import access, audit, key_limits, ledger, teams
 from accounts.key_limits import NO_LIMITS, Limits
-from accounts.models import ApiKey, Team, User
+from accounts.models import ApiKey, Membership, Team, User
 from accounts.models.keys import PREFIX, TEST_PREFIX
 
 ALPHABET = string.digits + string.ascii_letters
@@ -72,16 +72,19 @@ def issue(
     name: str = "",
     is_test: bool = False,
     limits: Limits = NO_LIMITS,
-    who: audit.Who | None = None,
+    actor: Membership | None,
+    who: audit.Who,
 ) -> tuple[ApiKey, str]:
     """Make a key. The second value is the whole key: the only time that it can be seen.
 
-    `who` is whom the team's log puts it down to; None for a key that the site makes for itself. Raises BadName.
+    `actor` None stands for the operator and for the site itself, here and below. Raises BadName, and as all that
+    change a key PermissionDenied.
     """
     check_name(name.strip())
     key = ApiKey(team=team, created_by=created_by, name=name.strip(), is_test=is_test)
     key_limits.put(key, limits)
     with transaction.atomic():
+        _require(actor, team)
         plaintext = _save_new(key)
         _record("key.create", key, who, **({"limits": limits.to_json()} if limits != NO_LIMITS else {}))
     return key, plaintext
@@ -119,26 +122,29 @@ def note_use(key: ApiKey, *, address: str | None = None) -> None:
         )
 
 
-def rename(*, key: ApiKey, name: str, who: audit.Who | None = None) -> None:
+def rename(*, key: ApiKey, name: str, actor: Membership | None, who: audit.Who) -> None:
     """Call the key something else. Raises BadName."""
     name = name.strip()
     check_name(name)
     with transaction.atomic():
+        _require(actor, key.team)
         if ApiKey.objects.filter(pk=key.pk).exclude(name=name).update(name=name):
             before, key.name = str(key), name
             _record("key.rename", key, who, before=before)
 
 
-def set_limits(*, key: ApiKey, limits: Limits, who: audit.Who | None = None) -> None:
+def set_limits(*, key: ApiKey, limits: Limits, actor: Membership | None, who: audit.Who) -> None:
     """Put these limits in the place of the key's own, from its next request on. Raises KeyEnded for a revoked key.
 
     What it has used goes on counting; where nothing was counted, it is read off the ledger.
     """
-    before = key_limits.of(key)
-    if limits == before:
-        return
-    key_limits.put(key, limits)
     with transaction.atomic():
+        _require(actor, key.team)
+        # As they are now, and not as the page showed them: somebody else may have changed them since.
+        before = key_limits.of(_held(key))
+        key_limits.put(key, limits)
+        if limits == before:
+            return
         if not ApiKey.objects.filter(pk=key.pk, revoked_at=None).update(**limits.columns()):
             raise KeyEnded
         if ledger.counts_credits(limits) and not ledger.counts_credits(before):
@@ -147,7 +153,7 @@ def set_limits(*, key: ApiKey, limits: Limits, who: audit.Who | None = None) -> 
 
 
 def roll(
-    *, key: ApiKey, overlap: timedelta, by: User | None, who: audit.Who | None = None
+    *, key: ApiKey, overlap: timedelta, by: User | None, actor: Membership | None, who: audit.Who
 ) -> tuple[ApiKey, str]:
     """Make a key with the same name and limits, and end this one after `overlap`: at once where that is zero.
 
@@ -156,7 +162,9 @@ def roll(
     """
     now = timezone.now()
     with transaction.atomic():
-        # The UPDATE first: it holds the row, so that the second of two clicks sees the first one's key.
+        _require(actor, key.team)
+        # Held before anything is asked: the second of two clicks sees the first one's key.
+        limits = key_limits.of(_held(key))
         ends = Value(now + overlap, output_field=DateTimeField())
         if not _active(now).filter(pk=key.pk).update(expires_at=Least(Coalesce("expires_at", ends), ends)):
             raise KeyEnded
@@ -165,7 +173,7 @@ def roll(
         old = ApiKey.objects.select_related("team").get(pk=key.pk)
         new = ApiKey(team=old.team, created_by=by, name=old.name, is_test=old.is_test, rolled_from=old)
         # The limits as they were: the old key's expiry has just been changed.
-        key_limits.put(new, key_limits.of(key))
+        key_limits.put(new, limits)
         if ledger.counts_credits(old):
             _carry(old, new)
         plaintext = _save_new(new)
@@ -175,9 +183,10 @@ def roll(
     return new, plaintext
 
 
-def revoke(*, key: ApiKey, who: audit.Who | None = None) -> None:
+def revoke(*, key: ApiKey, actor: Membership | None, who: audit.Who) -> None:
     """End the key at once. Revoking again changes nothing."""
     with transaction.atomic():
+        _require(actor, key.team)
         if ApiKey.objects.filter(pk=key.pk, revoked_at=None).update(revoked_at=timezone.now()):
             _record("key.revoke", key, who)
 
@@ -230,9 +239,20 @@ def _save_new(key: ApiKey) -> str:
     return plaintext
 
 
-def _record(action: str, key: ApiKey, who: audit.Who | None, **details: object) -> None:
-    if who:
-        audit.record(action, team=key.team, who=who, target=str(key), key_id=key.public_id, **details)
+def _require(actor: Membership | None, team: Team) -> None:
+    """Ask once more, with the team locked: a role may have been taken away since the page's door was passed."""
+    if actor:
+        held = teams.lock(team.pk)
+        access.require(teams.afresh(actor, held), "keys.manage", held)
+
+
+def _held(key: ApiKey) -> ApiKey:
+    """The key's row as it is now, which nobody changes before this transaction is over."""
+    return ApiKey.objects.select_for_update(of=("self",), no_key=True).get(pk=key.pk)
+
+
+def _record(action: str, key: ApiKey, who: audit.Who, **details: object) -> None:
+    audit.record(action, team=key.team, who=who, target=str(key), key_id=key.public_id, **details)
 
 
 def _random(length: int) -> str:

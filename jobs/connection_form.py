@@ -135,14 +135,14 @@ class ConnectionForm(forms.ModelForm):
         """The fields that have errors."""
         return [field for field in self if field.errors]
 
-    def keep(self, actor: Actor | None, who: audit.Who | None = None) -> bool:
+    def keep(self, actor: Actor | None, who: audit.Who) -> bool:
         """Save through the service, which asks the server first; what it refuses stands beside its field."""
         kept = self.is_valid() and self._save_as(actor, who)
         if not kept:
             self._ask_for_the_key_again()
         return kept
 
-    def _save_as(self, actor: Actor | None, who: audit.Who | None = None) -> bool:
+    def _save_as(self, actor: Actor | None, who: audit.Who) -> bool:
         data = self.cleaned_data
         secrets = data["secrets"].splitlines() if data["secrets"].strip() else None
         if data.get("remove_secrets"):
@@ -167,7 +167,7 @@ class OperatorConnectionForm(ConnectionForm):
     def _post_clean(self) -> None:
         super()._post_clean()
         if not self.errors:
-            self._save_as(None)
+            self._save_as(None, audit.OPERATOR)
         if self.errors:
             self._ask_for_the_key_again()
 

@@ -116,7 +116,7 @@ def save(
     key: str,
     secrets: Iterable[str] | None,
     actor: Actor | None,
-    who: audit.Who | None = None,
+    who: audit.Who,
 ) -> Connection:
     """Check the connection by asking its server, then keep it. An empty `key` keeps the one that is there.
 
@@ -144,31 +144,31 @@ def save(
     return connection
 
 
-def switch(connection: Connection, *, on: bool, actor: Actor | None, who: audit.Who | None = None) -> None:
+def switch(connection: Connection, *, on: bool, actor: Actor | None, who: audit.Who) -> None:
     """Off: no new job goes there, and those that it has are still followed. On: what waits in line goes on."""
     _require(actor, connection)
     _set_active(connection, on, who)
 
 
-def switch_as_operator(connection: Connection, *, on: bool, who: audit.Who | None = None) -> None:
+def switch_as_operator(connection: Connection, *, on: bool, who: audit.Who) -> None:
     """As `switch`, for whoever runs the site: a team's connection may harm others too."""
     _set_active(connection, on, who)
 
 
-def _set_active(connection: Connection, on: bool, who: audit.Who | None) -> None:
+def _set_active(connection: Connection, on: bool, who: audit.Who) -> None:
     connection.is_active = on
     with transaction.atomic():
         if Connection.objects.filter(pk=connection.pk).exclude(is_active=on).update(is_active=on):
             _record("switch", connection, who, on=on)
 
 
-def _record(verb: str, connection: Connection, who: audit.Who | None, **details: object) -> None:
+def _record(verb: str, connection: Connection, who: audit.Who, **details: object) -> None:
     """Into the log of the team whose connection it is; the site's own have none."""
-    if who and connection.team_id:
+    if connection.team_id:
         audit.record(f"connection.{verb}", team=connection.team, who=who, target=connection.name, **details)
 
 
-def remove(connection: Connection, *, actor: Actor | None, who: audit.Who | None = None) -> bool:
+def remove(connection: Connection, *, actor: Actor | None, who: audit.Who) -> bool:
     """Forget the connection, or switch it off (False) where jobs were made with it: they keep saying where."""
     _require(actor, connection)
     try:

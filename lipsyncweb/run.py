@@ -171,7 +171,7 @@ def _operator() -> Operator:
     from allauth.account.models import EmailAddress
     from django.db import transaction
 
-    from accounts import keys
+    from accounts import audit, keys
     from accounts.models import User
     from accounts.teams import first_team
 
@@ -187,7 +187,13 @@ def _operator() -> Operator:
         EmailAddress.objects.update_or_create(
             user=user, email=OPERATOR, defaults={"verified": True, "primary": True}
         )
-        _key, plaintext = keys.issue(team=first_team(user), created_by=user, name="First start")
+        _key, plaintext = keys.issue(
+            team=first_team(user),
+            created_by=user,
+            name="First start",
+            actor=None,
+            who=audit.UNRECORDED,
+        )
     return Operator(OPERATOR, password, plaintext)
 
 

@@ -13,7 +13,7 @@ from django.test import Client
 from django.test.client import MULTIPART_CONTENT
 from django.utils import translation
 
-from accounts import keys
+from accounts import audit, keys
 from accounts.models import ApiKey, Membership, Role, Team, User
 from accounts.teams import current_membership, first_team
 
@@ -57,7 +57,9 @@ def character(email: str, *, team: Team | None = None, role: str = Role.OWNER) -
         membership = Membership.objects.get(team=team, user=user)
     else:
         membership = Membership.objects.create(team=team, user=user, role=role)
-    key, secret = keys.issue(team=team, created_by=user, name=f"{email}'s key")
+    key, secret = keys.issue(
+        team=team, created_by=user, name=f"{email}'s key", actor=None, who=audit.UNRECORDED
+    )
     client = Browser()
     client.force_login(user)
     return Character(user, team, membership, key, secret, client)

@@ -43,5 +43,5 @@ class ApiKeyAdmin(ReadOnlyAdmin):
     @admin.action(description=_("Revoke at once"), permissions=["revoke"])
     def revoke(self, request: HttpRequest, chosen: QuerySet[ApiKey]) -> None:
         for key in chosen:
-            keys.revoke(key=key, who=operator(request))
+            keys.revoke(key=key, actor=None, who=operator(request))
         messages.success(request, gettext("They open nothing any more."))

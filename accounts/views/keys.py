@@ -41,6 +41,7 @@ def key_list_page(request: HttpRequest) -> HttpResponse:
         team=request.team,
         created_by=request.user,
         limits=limits.limits(),
+        actor=request.membership,
         who=audit.who(request),
         **form.cleaned_data,
     )
@@ -131,7 +132,7 @@ def key_rename(request: HttpRequest, pk: int) -> HttpResponse:
     form = NameForm(request.POST, instance=_key(request, pk))
     if not form.is_valid():
         return _key_page(request, key, form=form, status=422)
-    keys.rename(key=key, name=form.cleaned_data["name"], who=audit.who(request))
+    keys.rename(key=key, name=form.cleaned_data["name"], actor=request.membership, who=audit.who(request))
     messages.success(request, _("The key is called %(name)s now.") % {"name": key})
     return redirect("key", key.pk)
 
@@ -150,7 +151,7 @@ def key_limits_page(request: HttpRequest, pk: int) -> HttpResponse:
         status = 422 if form.is_bound else 200
         return render(request, "accounts/key_limits.html", {"key": key, "form": form}, status=status)
     try:
-        keys.set_limits(key=key, limits=form.limits(), who=audit.who(request))
+        keys.set_limits(key=key, limits=form.limits(), actor=request.membership, who=audit.who(request))
     except keys.KeyEnded as ended:
         messages.error(request, ended.sentence)
     else:
@@ -169,7 +170,13 @@ def key_roll(request: HttpRequest, pk: int) -> HttpResponse:
         status = 422 if form.is_bound else 200
         return render(request, "accounts/key_roll.html", {"key": key, "form": form}, status=status)
     try:
-        new, plaintext = keys.roll(key=key, overlap=form.length(), by=request.user, who=audit.who(request))
+        new, plaintext = keys.roll(
+            key=key,
+            overlap=form.length(),
+            by=request.user,
+            actor=request.membership,
+            who=audit.who(request),
+        )
     except (keys.KeyEnded, keys.AlreadyRolled) as refusal:
         messages.error(request, refusal.sentence)
         return redirect("key", key.pk)
@@ -183,7 +190,7 @@ def key_revoke(request: HttpRequest, pk: int) -> HttpResponse:
     key = _key(request, pk)
     if request.method != "POST":
         return render(request, "accounts/key_revoke.html", {"key": key})
-    keys.revoke(key=key, who=audit.who(request))
+    keys.revoke(key=key, actor=request.membership, who=audit.who(request))
     messages.success(request, _("The key %(name)s is revoked and opens nothing any more.") % {"name": key})
     return redirect("keys")
 

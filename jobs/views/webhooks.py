@@ -17,7 +17,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from accounts import access, audit, doors
+from accounts import access, audit, doors, teams
 from jobs import cursors
 from jobs.models import Receiver, WebhookDelivery
 from jobs.views import webhook_words
@@ -142,7 +142,7 @@ def rotate(request: HttpRequest) -> HttpResponse:
         messages.info(request, _("Somebody else has just made a new secret."))
         return redirect("webhooks")
     messages.success(request, _("There is a new signing secret. Enter it at your receivers."))
-    return _page(request, secret=rotation.reveal(request.team, actor=request.membership))
+    return _page(request, secret=teams.webhook_secret(request.team))
 
 
 @doors.team("webhooks.manage")

@@ -48,9 +48,7 @@ def announce(job: Job) -> None:
         _add(job.team, job.webhook, job=job)
 
 
-def send_test(
-    *, team: Team, actor: Actor | None, url: str = "", who: audit.Who | None = None
-) -> WebhookDelivery:
+def send_test(*, team: Team, actor: Actor | None, url: str = "", who: audit.Who) -> WebhookDelivery:
     """Send a made-up job to `url`, or to the team's default address: signed like any other, and tried once.
 
     Raises BadAddress, TooManyTests and PermissionDenied.
@@ -61,8 +59,7 @@ def send_test(
         place = _next_place(team)
         if place > timezone.now():
             raise TooManyTests
-        if who:
-            audit.record("webhook.test", team=team, who=who, target=url)
+        audit.record("webhook.test", team=team, who=who, target=url)
         return _add(team, url, document=message.sample(), unpaid_at=place)
 
 
@@ -102,7 +99,7 @@ def replay(delivery_id: uuid.UUID, *, team: Team, actor: Actor | None) -> bool:
         return False
 
 
-def replay_failed(*, team: Team, actor: Actor | None, since: datetime, who: audit.Who | None = None) -> int:
+def replay_failed(*, team: Team, actor: Actor | None, since: datetime, who: audit.Who) -> int:
     """Send again what failed at `since` or later and has not arrived: given up or waiting for its next try.
 
     Of the webhooks of test keys' jobs as many as the team may send this minute. Returns how many.
@@ -111,7 +108,7 @@ def replay_failed(*, team: Team, actor: Actor | None, since: datetime, who: audi
     rows = failed(team).filter(job__isnull=False, tried_at__gte=since)
     with transaction.atomic():
         count = _replay(rows.filter(unpaid_at=None)) + _replay_unpaid(team, rows)
-        if count and who:
+        if count:
             audit.record("webhook.replay_failed", team=team, who=who, count=count)
     return count
 
@@ -184,9 +181,7 @@ def default_url(team: Team, actor: Actor) -> str:
     return found.url if isinstance(actor, ApiKey) or found.browser_jobs else ""
 
 
-def set_default(
-    *, team: Team, actor: Actor | None, url: str, browser_jobs: bool, who: audit.Who | None = None
-) -> None:
+def set_default(*, team: Team, actor: Actor | None, url: str, browser_jobs: bool, who: audit.Who) -> None:
     """Keep the team's default address; "" for none. Raises BadAddress and PermissionDenied."""
     access.require(actor, "webhooks.manage", team)
     url = check_url(url, field="url") if url else ""
@@ -195,7 +190,7 @@ def set_default(
         WebhookSettings.objects.update_or_create(
             team=team, defaults={"url": url, "browser_jobs": browser_jobs}
         )
-        if who and (before.url, before.browser_jobs) != (url, browser_jobs):
+        if (before.url, before.browser_jobs) != (url, browser_jobs):
             said = {"before": before.url, "browser_jobs": browser_jobs}
             audit.record("webhook.default", team=team, who=who, target=url, **said)
 

@@ -70,16 +70,15 @@ def known(team: Team) -> Iterator[Known]:
             continue
 
 
-def reveal(team: Team, *, actor: Actor | None, who: audit.Who | None = None) -> str:
+def reveal(team: Team, *, actor: Actor | None, who: audit.Who) -> str:
     """The secret itself, for whoever sets up a receiver. Raises PermissionDenied, and ValueError as above."""
     access.require(actor, "webhooks.manage", team)
     secret = webhook_secret(team)
-    if who:
-        audit.record("webhook.reveal", team=team, who=who)
+    audit.record("webhook.reveal", team=team, who=who)
     return secret
 
 
-def rotate(team: Team, *, actor: Actor | None, keep_for: timedelta, who: audit.Who | None = None) -> bool:
+def rotate(team: Team, *, actor: Actor | None, keep_for: timedelta, who: audit.Who) -> bool:
     """Make a new secret; the old one signs beside it for `keep_for`. False: somebody else just did.
 
     Raises OverlapRuns and PermissionDenied.
@@ -94,20 +93,19 @@ def rotate(team: Team, *, actor: Actor | None, keep_for: timedelta, who: audit.W
         if overlap(team):
             raise OverlapRuns
         RetiredSecret.objects.create(team=team, sealed=old, retired_at=now, signs_until=now + keep_for)
-        if who:
-            kept = round(keep_for.total_seconds())
-            audit.record("webhook.rotate", team=team, who=who, old_signs_for_seconds=kept)
+        kept = round(keep_for.total_seconds())
+        audit.record("webhook.rotate", team=team, who=who, old_signs_for_seconds=kept)
     team.refresh_from_db(fields=["webhook_secret_sealed"])
     return True
 
 
-def end_overlap(team: Team, *, actor: Actor | None, who: audit.Who | None = None) -> bool:
+def end_overlap(team: Team, *, actor: Actor | None, who: audit.Who) -> bool:
     """Let the old secret sign no more, from now on. False: it did not."""
     access.require(actor, "webhooks.manage", team)
     now = timezone.now()
     with transaction.atomic():
         ended = RetiredSecret.objects.filter(team=team, signs_until__gt=now).update(signs_until=now)
-        if ended and who:
+        if ended:
             audit.record("webhook.end_overlap", team=team, who=who)
     return bool(ended)
 

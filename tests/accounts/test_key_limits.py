@@ -6,7 +6,7 @@ import pytest
 from django.utils import timezone
 
 from accounts import audit, key_limits, keys
-from accounts.key_limits import Limits
+from accounts.key_limits import NO_LIMITS, Limits
 from accounts.models import ApiKey, AuditEvent
 
 
@@ -63,9 +63,11 @@ def test_an_address_is_admitted_by_the_list(allowed, caller, admitted):
 @pytest.mark.django_db
 def test_changed_limits_are_recorded_with_what_they_were(owner):
     before = Limits(allowed_models=("lipsync-image",), daily_credits=50)
-    key, _plaintext = keys.issue(team=owner.team, created_by=owner.user, limits=before)
+    key, _plaintext = keys.issue(
+        team=owner.team, created_by=owner.user, limits=before, actor=None, who=audit.UNRECORDED
+    )
     after = Limits(addresses=("203.0.113.7",), expires_at=timezone.now() + timedelta(days=1))
-    keys.set_limits(key=key, limits=after, who=audit.Who(person=owner.user))
+    keys.set_limits(key=key, limits=after, who=audit.Who(person=owner.user), actor=None)
     assert key_limits.of(ApiKey.objects.get(pk=key.pk)) == after
     event = AuditEvent.objects.filter(team=owner.team).get(action="key.limits")
     assert event.details["key_id"] == key.public_id
@@ -75,13 +77,24 @@ def test_changed_limits_are_recorded_with_what_they_were(owner):
 
 @pytest.mark.django_db
 def test_the_same_limits_again_are_no_change(owner):
-    keys.set_limits(key=owner.key, limits=key_limits.NO_LIMITS, who=audit.Who(person=owner.user))
+    keys.set_limits(key=owner.key, limits=key_limits.NO_LIMITS, who=audit.Who(person=owner.user), actor=None)
     assert not AuditEvent.objects.filter(team=owner.team).filter(action="key.limits").exists()
 
 
 @pytest.mark.django_db
 def test_a_revoked_key_keeps_its_limits(owner):
-    keys.revoke(key=owner.key)
+    keys.revoke(key=owner.key, actor=None, who=audit.UNRECORDED)
     with pytest.raises(keys.KeyEnded):
-        keys.set_limits(key=owner.key, limits=Limits(daily_credits=5))
+        keys.set_limits(key=owner.key, limits=Limits(daily_credits=5), actor=None, who=audit.UNRECORDED)
     assert ApiKey.objects.get(pk=owner.key.pk).daily_credits is None
+
+
+def test_limits_are_compared_with_the_row_and_not_with_an_old_page(owner):
+    """Two windows: what one has set is taken off by the other, and counted from the ledger by whoever sets it first."""
+    first, second = (ApiKey.objects.get(pk=owner.key.pk) for _window in range(2))
+    keys.set_limits(key=first, limits=Limits(daily_credits=5), actor=owner.membership, who=audit.OPERATOR)
+    keys.set_limits(key=second, limits=NO_LIMITS, actor=owner.membership, who=audit.OPERATOR)
+    owner.key.refresh_from_db()
+    assert key_limits.of(owner.key) == NO_LIMITS
+    last = AuditEvent.objects.filter(action="key.limits").latest("pk")
+    assert (last.details["before"], last.details["after"]) == ({"daily_credits": 5}, {})

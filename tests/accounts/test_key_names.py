@@ -6,7 +6,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.urls import reverse
 
-from accounts import keys
+from accounts import audit, keys
 from accounts.models import ApiKey
 
 pytestmark = pytest.mark.django_db
@@ -22,14 +22,19 @@ def test_a_name_that_is_not_printable_is_refused_at_every_door(owner, name):
     assert answer.status_code == 422
     assert "printable characters only" in answer.content.decode()
     with pytest.raises(keys.BadName):
-        keys.issue(team=owner.team, created_by=owner.user, name=name)
+        keys.issue(team=owner.team, created_by=owner.user, name=name, actor=None, who=audit.UNRECORDED)
     with pytest.raises(CommandError, match="printable"):
         call_command("issue_key", email="owner@example.com", name=name)
     assert ApiKey.objects.count() == before
 
 
 def test_names_in_any_script_are_taken(owner):
-    assert keys.issue(team=owner.team, created_by=None, name="Ночная партия №2")[0].name == "Ночная партия №2"
+    assert (
+        keys.issue(
+            team=owner.team, created_by=None, name="Ночная партия №2", actor=None, who=audit.UNRECORDED
+        )[0].name
+        == "Ночная партия №2"
+    )
 
 
 @pytest.mark.parametrize(

@@ -6,13 +6,16 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from django.core.exceptions import PermissionDenied
 from django.core.management import call_command
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from accounts import access, keys
-from accounts.models import ApiKey, AuditEvent
+from accounts import access, audit, keys
+from accounts.key_limits import Limits
+from accounts.models import ApiKey, AuditEvent, Membership, Role
+from tests.conftest import character
 
 pytestmark = pytest.mark.django_db
 
@@ -20,7 +23,9 @@ DOCS = Path(__file__).resolve().parents[2] / "docs" / "api.md"
 
 
 def test_a_key_has_the_published_shape_and_opens_its_team(owner):
-    key, plaintext = keys.issue(team=owner.team, created_by=owner.user, name=" laptop ")
+    key, plaintext = keys.issue(
+        team=owner.team, created_by=owner.user, name=" laptop ", actor=None, who=audit.UNRECORDED
+    )
     assert keys.PATTERN.fullmatch(plaintext)
     assert plaintext.startswith(f"sk_{key.public_id}_")
     assert key.name == "laptop"
@@ -38,7 +43,9 @@ def test_the_published_expression_is_the_one_that_is_used(client):
 
 @pytest.mark.parametrize("is_test", [False, True])
 def test_a_scanner_finds_a_key_in_the_middle_of_a_file(owner, is_test):
-    _key, plaintext = keys.issue(team=owner.team, created_by=None, is_test=is_test)
+    _key, plaintext = keys.issue(
+        team=owner.team, created_by=None, is_test=is_test, actor=None, who=audit.UNRECORDED
+    )
     found = re.search(keys.PATTERN.pattern, f'KEY = "{plaintext}"; export KEY')
     assert found[0] == plaintext
     assert keys.has_checksum(found[0])
@@ -54,7 +61,7 @@ def test_a_secret_has_at_least_128_random_bits():
 
 
 def test_only_a_digest_is_stored(owner):
-    _key, plaintext = keys.issue(team=owner.team, created_by=owner.user)
+    _key, plaintext = keys.issue(team=owner.team, created_by=owner.user, actor=None, who=audit.UNRECORDED)
     secret = plaintext.split("_")[2]
     stored = [str(value) for row in ApiKey.objects.values_list() for value in row]
     assert not [value for value in stored if secret in value]
@@ -78,7 +85,7 @@ def test_a_key_is_found_by_one_indexed_read(owner):
 
 
 def test_a_revoked_key_is_refused_at_once(owner):
-    keys.revoke(key=owner.key)
+    keys.revoke(key=owner.key, actor=None, who=audit.UNRECORDED)
     assert keys.authenticate(owner.secret) is None
     owner.key.refresh_from_db()
     assert not access.may(owner.key, "jobs.read", owner.team)
@@ -109,7 +116,9 @@ def test_any_single_mistyped_character_is_refused_without_a_query(owner, django_
 
 
 def test_a_test_key_says_so_and_is_not_a_live_one(owner):
-    key, plaintext = keys.issue(team=owner.team, created_by=owner.user, is_test=True)
+    key, plaintext = keys.issue(
+        team=owner.team, created_by=owner.user, is_test=True, actor=None, who=audit.UNRECORDED
+    )
     assert keys.PATTERN.fullmatch(plaintext)
     assert plaintext.startswith(f"sk_test_{key.public_id}_")
     assert key.label == f"sk_test_{key.public_id}_…"
@@ -119,7 +128,9 @@ def test_a_test_key_says_so_and_is_not_a_live_one(owner):
 
 
 def test_a_changed_prefix_opens_nothing(owner, django_assert_num_queries):
-    _key, plaintext = keys.issue(team=owner.team, created_by=owner.user, is_test=True)
+    _key, plaintext = keys.issue(
+        team=owner.team, created_by=owner.user, is_test=True, actor=None, who=audit.UNRECORDED
+    )
     with django_assert_num_queries(0):
         assert keys.authenticate(plaintext.replace("sk_test_", "sk_")) is None
         assert keys.authenticate(owner.secret.replace("sk_", "sk_test_")) is None
@@ -146,3 +157,25 @@ def test_command_issues_either_kind(owner, capsys):
         plaintext = capsys.readouterr().out.splitlines()[-1]
         assert keys.authenticate(plaintext).is_test is is_test
     assert AuditEvent.objects.filter(team=owner.team, action="key.create", by_operator=True).count() == 2
+
+
+@pytest.mark.parametrize("role", [Role.MEMBER, None])
+def test_who_has_lost_the_role_in_that_moment_does_nothing_to_keys(owner, role):
+    """The page's door has read the seat before; the service asks again."""
+    admin = character("admin@example.com", team=owner.team, role=Role.ADMIN)
+    seats = Membership.objects.filter(pk=admin.membership.pk)
+    seats.update(role=role) if role else seats.delete()
+    by = {"actor": admin.membership, "who": audit.Who(person=admin.user)}
+    acts = (
+        lambda: keys.issue(team=owner.team, created_by=admin.user, **by),
+        lambda: keys.rename(key=owner.key, name="mine", **by),
+        lambda: keys.set_limits(key=owner.key, limits=Limits(daily_credits=9), **by),
+        lambda: keys.roll(key=owner.key, overlap=timedelta(), by=admin.user, **by),
+        lambda: keys.revoke(key=owner.key, **by),
+    )
+    before = list(ApiKey.objects.order_by("pk").values())
+    for act in acts:
+        with pytest.raises(PermissionDenied):
+            act()
+    assert list(ApiKey.objects.order_by("pk").values()) == before
+    assert not AuditEvent.objects.exists()

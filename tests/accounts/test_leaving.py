@@ -129,7 +129,9 @@ def test_every_file_is_removed_and_the_shared_sample_is_spared(owner, delete_tea
         format="png",
         bytes=4,
     )
-    key, _secret = keys.issue(team=owner.team, created_by=owner.user, is_test=True)
+    key, _secret = keys.issue(
+        team=owner.team, created_by=owner.user, is_test=True, actor=None, who=audit.UNRECORDED
+    )
     sample = store(tmp_path, f"samples/{'a' * 64}.mp4")
     trial = completed_trial(owner, key, sample)
     delete_team(owner)
@@ -257,7 +259,7 @@ def test_nothing_that_is_kept_names_the_team_its_people_or_what_they_made(
     in_the_admin(owner.team, name="Zebra Films", concurrency=3)
     who = Who(person=owner.user, address="203.0.113.77")
     audit.record("team.rename", team=owner.team, who=who, target="Zebra Films", before="Zebra Movies")
-    keys.issue(team=owner.team, created_by=owner.user, name="tapir key", who=who)
+    keys.issue(team=owner.team, created_by=owner.user, name="tapir key", who=who, actor=None)
     delete_team(owner)
     kept = everything_that_is_kept()
     for word in ("Zebra", "quagga", "okapi", "tapir", "203.0.113.77"):

@@ -7,7 +7,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from accounts import keys, ledger, usage
+from accounts import audit, keys, ledger, usage
 from accounts.models import Entry
 
 DAY = date(2026, 3, 9)
@@ -66,7 +66,9 @@ def test_days_are_those_of_utc_and_both_ends_count(owner):
 
 
 def test_told_by_key_or_by_person(owner, teammate):
-    other, _secret = keys.issue(team=owner.team, created_by=owner.user, name="nightly")
+    other, _secret = keys.issue(
+        team=owner.team, created_by=owner.user, name="nightly", actor=None, who=audit.UNRECORDED
+    )
     spend(owner, 10, key=owner.key)
     spend(owner, 20, key=other)
     assert {row[1]: row[3] for row in used(owner, by="key")} == {owner.key.pk: 10, other.pk: 20}

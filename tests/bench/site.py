@@ -11,7 +11,7 @@ from django.conf import settings  # noqa: E402
 from django.core.management import call_command  # noqa: E402
 from django.utils import timezone  # noqa: E402
 
-from accounts import keys, ledger  # noqa: E402
+from accounts import audit, keys, ledger  # noqa: E402
 from accounts.models import User  # noqa: E402
 from accounts.teams import first_team  # noqa: E402
 from jobs import catalog, form_state, lifecycle, submit  # noqa: E402
@@ -23,7 +23,7 @@ def fill() -> dict[str, str]:
     user = User.objects.create_user("bench@example.com")
     team = first_team(user)
     ledger.grant(team=team, kind="api", amount=2_000_000_000, reference="bench")
-    key, secret = keys.issue(team=team, created_by=user, name="bench")
+    key, secret = keys.issue(team=team, created_by=user, name="bench", actor=None, who=audit.UNRECORDED)
     keys.note_use(key)
     values = {"image": "https://media.example.com/face.png", "audio": "https://media.example.com/voice.wav"}
     job = submit.submit(

@@ -3,7 +3,7 @@
 import pytest
 from django.utils import timezone
 
-from accounts import keys
+from accounts import audit, keys
 from accounts.key_limits import Limits
 from accounts.models import ApiKey, Team
 
@@ -17,14 +17,22 @@ def changed_tail(secret: str) -> str:
 
 
 def test_every_bad_key_gets_the_same_401(client, owner, stranger):
-    revoked, revoked_secret = keys.issue(team=owner.team, created_by=owner.user)
-    keys.revoke(key=revoked)
-    _deleted, deleted_secret = keys.issue(team=owner.team, created_by=owner.user)
+    revoked, revoked_secret = keys.issue(
+        team=owner.team, created_by=owner.user, actor=None, who=audit.UNRECORDED
+    )
+    keys.revoke(key=revoked, actor=None, who=audit.UNRECORDED)
+    _deleted, deleted_secret = keys.issue(
+        team=owner.team, created_by=owner.user, actor=None, who=audit.UNRECORDED
+    )
     ApiKey.objects.filter(pk=_deleted.pk).delete()
     _expired, expired_secret = keys.issue(
-        team=owner.team, created_by=None, limits=Limits(expires_at=timezone.now())
+        team=owner.team,
+        created_by=None,
+        limits=Limits(expires_at=timezone.now()),
+        actor=None,
+        who=audit.UNRECORDED,
     )
-    _closed, closed_secret = keys.issue(team=stranger.team, created_by=None)
+    _closed, closed_secret = keys.issue(team=stranger.team, created_by=None, actor=None, who=audit.UNRECORDED)
     Team.objects.filter(pk=stranger.team.pk).update(disabled_at=timezone.now())
     headers = [
         {},

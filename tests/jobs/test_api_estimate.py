@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from accounts import keys, ledger
+from accounts import audit, keys, ledger
 from jobs.models import Job
 from tests.jobs.test_models import HERE, LEAST, upload
 
@@ -138,7 +138,9 @@ def test_the_top_level_is_refused_alike(client, owner, top, field):
 
 
 def test_with_a_test_key_it_is_free_and_its_words_are_checked(client, owner):
-    _key, secret = keys.issue(team=owner.team, created_by=owner.user, is_test=True)
+    _key, secret = keys.issue(
+        team=owner.team, created_by=owner.user, is_test=True, actor=None, who=audit.UNRECORDED
+    )
     tester = replace(owner, secret=secret)
     state = {**LEAST["lipsync-image"], "prompt": "test:slow"}
     found = estimate(client, tester, "lipsync-image", state, seconds={"audio": 7}).json()

@@ -7,7 +7,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from accounts import keys, ledger
+from accounts import audit, keys, ledger
 from jobs import catalog, form_state
 from jobs import submit as service
 from jobs.models import Job, JobEvent, Outbox, Upload, WebhookSettings
@@ -313,7 +313,9 @@ def test_preparing_refuses_what_a_submit_would(owner, request_, field):
 
 
 def test_preparing_writes_nothing_and_prices_a_test_as_free(owner):
-    key, _secret = keys.issue(team=owner.team, created_by=owner.user, is_test=True)
+    key, _secret = keys.issue(
+        team=owner.team, created_by=owner.user, is_test=True, actor=None, who=audit.UNRECORDED
+    )
     assert prepared(owner, seconds={"audio": 7.0}).price.credits == 14
     free = prepared(owner, key, seconds={"audio": 7.0})
     assert (free.price.credits, free.price.seconds, free.job.reserved) == (0, 7, 0)

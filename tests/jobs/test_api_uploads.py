@@ -5,7 +5,7 @@ import json
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
-from accounts import keys
+from accounts import audit, keys
 from jobs.models import Job, Upload
 from tests.jobs.test_media import png
 
@@ -126,6 +126,6 @@ def test_json_is_415(client, owner):
 
 def test_needs_a_key_that_is_good(client, owner):
     assert send(client, {}, kind="image", file=picture()).status_code == 401
-    keys.revoke(key=owner.key)
+    keys.revoke(key=owner.key, actor=None, who=audit.UNRECORDED)
     assert send(client, owner.headers, kind="image", file=picture()).status_code == 401
     assert not Upload.objects.exists()

@@ -10,6 +10,7 @@ from django.db import connection as database
 from django.utils import timezone
 from pytest_httpserver import HTTPServer
 
+from accounts import audit
 from jobs import connections, health, lifecycle, remote, samples
 from jobs.form_state import FormState
 from jobs.health import ASKING, SENDING
@@ -34,7 +35,7 @@ def new(server: HTTPServer, *, team=None, **values) -> Connection:
 
 
 def save(connection, *, key=KEY, secrets=(), actor=None) -> Connection:
-    return connections.save(connection, key=key, secrets=secrets, actor=actor)
+    return connections.save(connection, key=key, secrets=secrets, actor=actor, who=audit.UNRECORDED)
 
 
 def refusal(connection, **values) -> tuple[str, str]:
@@ -235,9 +236,9 @@ def test_only_those_who_manage_connections_may(upstream, httpserver, owner, team
     kept = connect(httpserver, team=owner.team)
     for actor in (teammate.membership, stranger.membership, None):
         with pytest.raises(PermissionDenied):
-            connections.switch(kept, on=False, actor=actor)
+            connections.switch(kept, on=False, actor=actor, who=audit.UNRECORDED)
         with pytest.raises(PermissionDenied):
-            connections.remove(kept, actor=actor)
+            connections.remove(kept, actor=actor, who=audit.UNRECORDED)
     assert Connection.objects.get(pk=kept.pk).is_active
 
 
@@ -257,11 +258,11 @@ def test_strangers_connection_is_neither_offered_nor_used(httpserver, owner, str
 def test_unused_connection_is_removed_and_a_used_one_switched_off(httpserver, owner):
     kept = connect(httpserver, team=owner.team)
     job = remote_job(owner)
-    assert connections.remove(kept, actor=owner.membership) is False
+    assert connections.remove(kept, actor=owner.membership, who=audit.UNRECORDED) is False
     assert not Connection.objects.get(pk=kept.pk).is_active
     assert Job.objects.get(pk=job.pk).connection == kept
     unused = connect(httpserver, team=owner.team, name="other")
-    assert connections.remove(unused, actor=owner.membership) is True
+    assert connections.remove(unused, actor=owner.membership, who=audit.UNRECORDED) is True
     assert not Connection.objects.filter(name="other").exists()
 
 
@@ -271,14 +272,14 @@ def test_switched_off_connection_takes_nothing_new_and_ends_what_it_has(upstream
     Connection.objects.update(concurrency=1)
     assert remote.send_due() == 1
     upstream.fail("It is too dark.")
-    connections.switch(kept, on=False, actor=owner.membership)
+    connections.switch(kept, on=False, actor=owner.membership, who=audit.UNRECORDED)
     assert connections.choose(owner.team, FormState.from_json(there.form_state)) is None
     lifecycle.note_remote_progress(there.pk, 10)
     Job.objects.filter(pk=there.pk).update(next_poll_at=timezone.now())
     attend(there)
     assert Job.objects.get(pk=there.pk).error == "farm: It is too dark."
     assert remote.send_due() == 0
-    connections.switch(kept, on=True, actor=owner.membership)
+    connections.switch(kept, on=True, actor=owner.membership, who=audit.UNRECORDED)
     assert remote.send_due() == 1
     assert Job.objects.get(pk=in_line.pk).state == "waiting"
 

@@ -13,6 +13,7 @@ from django.utils import timezone
 from pytest_httpserver import HTTPServer
 from standardwebhooks import Webhook
 
+from accounts import audit
 from accounts.teams import webhook_secret
 from jobs import wire
 from jobs.models import DeliveryAttempt, Job, Receiver, WebhookDelivery
@@ -287,7 +288,7 @@ def test_a_receiver_is_sound_while_it_takes_what_it_is_sent_and_a_test_counts(ow
 
 
 def _test(actor, url: str) -> WebhookDelivery:
-    return queue.send_test(team=actor.team, actor=actor.key, url=url)
+    return queue.send_test(team=actor.team, actor=actor.key, url=url, who=audit.UNRECORDED)
 
 
 @pytest.mark.django_db

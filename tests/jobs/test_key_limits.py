@@ -9,7 +9,7 @@ from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from accounts import keys, ledger
+from accounts import audit, keys, ledger
 from accounts.key_limits import Limits
 from accounts.models import ApiKey
 from jobs import catalog, form_state, key_limits, reconciliation, submit
@@ -27,7 +27,12 @@ STATE = {"image": "https://example.com/a.png", "audio": "https://example.com/a.w
 def limited(owner: Character, *, is_test: bool = False, **limits) -> dict[str, str]:
     """The headers of a new key with these limits."""
     _key, secret = keys.issue(
-        team=owner.team, created_by=owner.user, is_test=is_test, limits=Limits(**limits)
+        team=owner.team,
+        created_by=owner.user,
+        is_test=is_test,
+        limits=Limits(**limits),
+        actor=None,
+        who=audit.UNRECORDED,
     )
     return {"Authorization": f"Bearer {secret}"}
 
@@ -126,7 +131,7 @@ def test_credits_are_limited_and_the_key_is_told(client, owner):
 
 def test_a_limit_that_is_set_later_counts_what_was_spent_before(client, owner):
     assert [post(client, owner.headers).status_code for _time in range(2)] == [200, 200]
-    keys.set_limits(key=owner.key, limits=Limits(total_credits=25))
+    keys.set_limits(key=owner.key, limits=Limits(total_credits=25), actor=None, who=audit.UNRECORDED)
     assert post(client, owner.headers).json()["code"] == "key_limit_reached"
     assert client.get("/api/v1/key", headers=owner.headers).json()["spent"] == {"today": 20, "inAll": 20}
 
@@ -168,7 +173,9 @@ CHANGES = {
 @pytest.mark.parametrize("is_test", [False, True])
 def test_a_change_while_a_request_is_under_way_stops_it(owner, change, is_test):
     """As it was judged is not as it is: nothing is reserved and no job is made."""
-    key, _secret = keys.issue(team=owner.team, created_by=None, is_test=is_test)
+    key, _secret = keys.issue(
+        team=owner.team, created_by=None, is_test=is_test, actor=None, who=audit.UNRECORDED
+    )
     as_read = ApiKey.objects.select_related("team").get(pk=key.pk)
     ApiKey.objects.filter(pk=key.pk).update(**CHANGES[change])
     state = form_state.build(catalog.get("lipsync-image"), VALUES)
@@ -191,7 +198,9 @@ def test_a_limited_key_submits_as_its_limits_were_read(owner):
     limits = Limits(
         allowed_models=("lipsync-image", "lipsync-video"), resolutions=("480p",), addresses=("127.0.0.1",)
     )
-    key, _secret = keys.issue(team=owner.team, created_by=None, limits=limits)
+    key, _secret = keys.issue(
+        team=owner.team, created_by=None, limits=limits, actor=None, who=audit.UNRECORDED
+    )
     as_read = ApiKey.objects.select_related("team").get(pk=key.pk)
     state = form_state.build(catalog.get("lipsync-image"), VALUES)
     assert submit.submit(team=owner.team, actor=as_read, form_state=state).reserved == 10
@@ -214,7 +223,7 @@ def test_a_request_that_waits_for_the_purse_while_its_key_gets_its_first_limit_i
 
     thread = threading.Thread(target=ask)
     with transaction.atomic():
-        keys.set_limits(key=owner.key, limits=Limits(total_credits=500))
+        keys.set_limits(key=owner.key, limits=Limits(total_credits=500), actor=None, who=audit.UNRECORDED)
         thread.start()
         until_waited()
     thread.join()
@@ -243,7 +252,7 @@ def test_a_change_is_answered_with_a_word_of_its_own(client, owner, monkeypatch)
 
 def test_a_job_that_was_taken_goes_on_after_its_key_is_revoked(owner):
     job = make_job(owner)
-    keys.revoke(key=owner.key)
+    keys.revoke(key=owner.key, actor=None, who=audit.UNRECORDED)
     job.refresh_from_db()
     assert job.state == "queued"
 
@@ -262,14 +271,18 @@ def test_a_rolled_key_goes_on_where_the_old_one_stood_and_the_ledger_still_adds_
     headers = limited(owner, total_credits=45, daily_credits=45)
     assert [post(client, headers).status_code for _time in range(2)] == [200, 200]
     old = ApiKey.objects.get(public_id=client.get("/api/v1/key", headers=headers).json()["id"])
-    new, secret = keys.roll(key=old, overlap=timedelta(days=1), by=owner.user)
+    new, secret = keys.roll(
+        key=old, overlap=timedelta(days=1), by=owner.user, actor=None, who=audit.UNRECORDED
+    )
     rolled = {"Authorization": f"Bearer {secret}"}
     assert client.get("/api/v1/key", headers=rolled).json()["spent"] == {"today": 20, "inAll": 20}
     assert [post(client, rolled).status_code for _time in range(3)] == [200, 200, 402]
     assert not reconciliation.findings()
     # Limits that were taken away and set again find what was carried over, too.
-    keys.set_limits(key=new, limits=Limits())
-    keys.set_limits(key=new, limits=Limits(total_credits=45, daily_credits=45))
+    keys.set_limits(key=new, limits=Limits(), actor=None, who=audit.UNRECORDED)
+    keys.set_limits(
+        key=new, limits=Limits(total_credits=45, daily_credits=45), actor=None, who=audit.UNRECORDED
+    )
     assert client.get("/api/v1/key", headers=rolled).json()["spent"] == {"today": 40, "inAll": 40}
     assert post(client, rolled).status_code == 402
     assert not reconciliation.findings()

@@ -10,7 +10,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from accounts import keys, ledger
+from accounts import audit, keys, ledger
 from accounts.models import ApiKey, Entry
 from jobs import catalog, execute, form_state, lifecycle, media, reconciliation, trials
 from jobs import submit as service
@@ -30,7 +30,9 @@ def test_key(owner, settings) -> dict[str, str]:
     """The headers of a test key, on a site that has its sample."""
     (settings.DATA_DIR / "samples" / "clip.mp4").write_bytes(video())
     media._sample_facts.cache_clear()
-    _key, secret = keys.issue(team=owner.team, created_by=owner.user, name="trial", is_test=True)
+    _key, secret = keys.issue(
+        team=owner.team, created_by=owner.user, name="trial", is_test=True, actor=None, who=audit.UNRECORDED
+    )
     return {"Authorization": f"Bearer {secret}"}
 
 
@@ -151,7 +153,9 @@ def test_an_idempotency_key_of_a_test_is_not_that_of_a_live_job(owner, test_key)
 
 def test_the_default_webhook_is_told_of_no_test(owner, test_key):
     url = "http://localhost:9/production"
-    queue.set_default(team=owner.team, actor=owner.membership, url=url, browser_jobs=True)
+    queue.set_default(
+        team=owner.team, actor=owner.membership, url=url, browser_jobs=True, who=audit.UNRECORDED
+    )
     assert Job.objects.get(pk=submit(test_key)["id"]).webhook == ""
     assert Job.objects.get(pk=submit(test_key, webhook=url)["id"]).webhook == url
     key = ApiKey.objects.get(is_test=True)

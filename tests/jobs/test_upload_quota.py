@@ -3,7 +3,7 @@
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
-from accounts import keys
+from accounts import audit, keys
 from jobs import media
 from jobs.api import codes
 from jobs.models import Upload
@@ -37,7 +37,9 @@ def test_a_team_keeps_so_much_and_no_more(owner, stranger, settings, name, most)
 
 def test_a_test_key_fills_a_tenth(client, owner, settings):
     settings.UPLOAD_MAX_FILES_PER_TEAM = 10
-    secret = keys.issue(team=owner.team, created_by=owner.user, is_test=True)[1]
+    secret = keys.issue(
+        team=owner.team, created_by=owner.user, is_test=True, actor=None, who=audit.UNRECORDED
+    )[1]
 
     def post(headers):
         parts = {"kind": "image", "file": SimpleUploadedFile("me.png", FILE)}

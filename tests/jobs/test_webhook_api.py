@@ -8,6 +8,7 @@ import pytest
 from django.utils import timezone
 from pytest_httpserver import HTTPServer
 
+from accounts import audit
 from jobs.api.webhook_schema import COMPONENTS
 from jobs.models import DeliveryAttempt, WebhookDelivery
 from jobs.webhooks import answers, deliver, deliveries, queue
@@ -180,7 +181,9 @@ def test_a_time_that_is_none_is_refused(owner, client, body, code):
 def test_test_goes_to_the_named_or_the_default_address(owner, client):
     answer = post(client, owner, "/test", {})
     assert answer.status_code == 422
-    queue.set_default(team=owner.team, actor=owner.membership, url=HOOK, browser_jobs=False)
+    queue.set_default(
+        team=owner.team, actor=owner.membership, url=HOOK, browser_jobs=False, who=audit.UNRECORDED
+    )
     for body, url in (
         ({}, HOOK),
         ({"url": None}, HOOK),

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.utils import timezone
 
+from accounts import audit
 from accounts.teams import new_webhook_secret, webhook_secret
 from jobs.models import DeliveryAttempt, RetiredSecret
 from jobs.webhooks import message, rotation, signing
@@ -115,11 +116,11 @@ def test_another_teams_message_is_not_recognised(owner, stranger, delivery):
 
 def test_old_secret_is_good_while_it_signs_and_named_afterwards(owner, delivery):
     old = webhook_secret(owner.team)
-    rotation.rotate(owner.team, actor=owner.membership, keep_for=timedelta(hours=1))
+    rotation.rotate(owner.team, actor=owner.membership, keep_for=timedelta(hours=1), who=audit.UNRECORDED)
     during = verdict(owner, delivery, signed_with=old)
     assert during.good
     assert "replaced" in during.notes[0]
-    rotation.end_overlap(owner.team, actor=owner.membership)
+    rotation.end_overlap(owner.team, actor=owner.membership, who=audit.UNRECORDED)
     assert verdict(owner, delivery, signed_with=old).code == "old_secret"
     RetiredSecret.objects.all().delete()
     assert verdict(owner, delivery, signed_with=old).code == "no_match"
@@ -127,7 +128,7 @@ def test_old_secret_is_good_while_it_signs_and_named_afterwards(owner, delivery)
 
 def test_either_of_two_signatures_is_enough(owner, delivery):
     old = webhook_secret(owner.team)
-    rotation.rotate(owner.team, actor=owner.membership, keep_for=timedelta(hours=1))
+    rotation.rotate(owner.team, actor=owner.membership, keep_for=timedelta(hours=1), who=audit.UNRECORDED)
     both = signing.headers(
         secrets=rotation.signing_secrets(owner.team),
         message_id=delivery.message_id,

@@ -10,6 +10,7 @@ import pytest
 from django.conf import settings
 from pytest_httpserver import HTTPServer
 
+from accounts import audit
 from accounts.teams import webhook_secret
 from jobs.webhooks import answers, deliver, rotation
 from tests.clients.tools import needed
@@ -48,7 +49,7 @@ def received(owner, httpserver: HTTPServer) -> list[tuple[str, dict[str, str], b
     """A message as it arrives while two secrets sign, with each of them, and then spoilt in every way."""
     httpserver.expect_request("/hook").respond_with_data("")
     old = webhook_secret(owner.team)
-    rotation.rotate(owner.team, actor=owner.membership, keep_for=timedelta(hours=1))
+    rotation.rotate(owner.team, actor=owner.membership, keep_for=timedelta(hours=1), who=audit.UNRECORDED)
     new = webhook_secret(owner.team)
     ended(owner, httpserver.url_for("/hook"))
     deliver.deliver_due()

@@ -12,6 +12,7 @@ from django.utils import timezone
 from pytest_httpserver import HTTPServer
 from standardwebhooks import Webhook
 
+from accounts import audit
 from accounts.teams import webhook_secret
 from jobs import cursors, wire
 from jobs.models import DeliveryAttempt, Job, Receiver, State, WebhookDelivery
@@ -60,7 +61,10 @@ def test_what_is_being_sent_is_left_alone(owner):
     taken = deliver.claim_next()
     assert not queue.replay(taken.pk, team=owner.team, actor=owner.membership)
     long_ago = timezone.now() - timedelta(days=1)
-    assert queue.replay_failed(team=owner.team, actor=owner.membership, since=long_ago) == 0
+    assert (
+        queue.replay_failed(team=owner.team, actor=owner.membership, since=long_ago, who=audit.UNRECORDED)
+        == 0
+    )
 
 
 def test_what_is_too_old_is_not_sent_again(owner, httpserver, settings):
@@ -89,7 +93,7 @@ def test_all_that_failed_since_a_time_is_sent_again(owner, stranger, httpserver:
     arrived = failing(owner, httpserver, state="delivered")
     theirs = failing(stranger, httpserver)
     since = timezone.now() - timedelta(hours=1)
-    assert queue.replay_failed(team=owner.team, actor=owner.key, since=since) == 2
+    assert queue.replay_failed(team=owner.team, actor=owner.key, since=since, who=audit.UNRECORDED) == 2
     assert deliver.deliver_due() == 2
     for delivery, state in (
         (given_up, "delivered"),
@@ -101,7 +105,7 @@ def test_all_that_failed_since_a_time_is_sent_again(owner, stranger, httpserver:
         delivery.refresh_from_db()
         assert delivery.state == state
     assert arrived.attempts == 1
-    assert queue.replay_failed(team=owner.team, actor=owner.key, since=since) == 0
+    assert queue.replay_failed(team=owner.team, actor=owner.key, since=since, who=audit.UNRECORDED) == 0
 
 
 def test_strangers_send_nothing_again(owner, stranger, httpserver):
@@ -110,13 +114,15 @@ def test_strangers_send_nothing_again(owner, stranger, httpserver):
         with pytest.raises(PermissionDenied):
             queue.replay(delivery.pk, team=owner.team, actor=actor)
         with pytest.raises(PermissionDenied):
-            queue.replay_failed(team=owner.team, actor=actor, since=timezone.now())
+            queue.replay_failed(team=owner.team, actor=actor, since=timezone.now(), who=audit.UNRECORDED)
     assert not queue.replay(delivery.pk, team=stranger.team, actor=stranger.membership)
 
 
 def test_a_test_is_a_signed_job_that_never_was(owner, httpserver: HTTPServer):
     httpserver.expect_request("/hook").respond_with_data("yes")
-    sent = queue.send_test(team=owner.team, actor=owner.key, url=httpserver.url_for("/hook"))
+    sent = queue.send_test(
+        team=owner.team, actor=owner.key, url=httpserver.url_for("/hook"), who=audit.UNRECORDED
+    )
     deliver.deliver_due()
     request, _response = httpserver.log[0]
     document = Webhook(webhook_secret(owner.team)).verify(
@@ -133,7 +139,9 @@ def test_a_test_is_a_signed_job_that_never_was(owner, httpserver: HTTPServer):
 
 def test_a_test_is_tried_once_and_is_no_mark_against_the_receiver(owner, httpserver: HTTPServer):
     httpserver.expect_request("/hook").respond_with_data("no", status=500)
-    sent = queue.send_test(team=owner.team, actor=owner.membership, url=httpserver.url_for("/hook"))
+    sent = queue.send_test(
+        team=owner.team, actor=owner.membership, url=httpserver.url_for("/hook"), who=audit.UNRECORDED
+    )
     deliver.deliver_due()
     sent.refresh_from_db()
     assert (sent.state, last_attempt(sent).next_at) == ("exhausted", None)
@@ -142,9 +150,9 @@ def test_a_test_is_tried_once_and_is_no_mark_against_the_receiver(owner, httpser
 
 def test_tests_are_bounded(owner):
     for _ in range(queue.TESTS_A_MINUTE):
-        queue.send_test(team=owner.team, actor=owner.key, url=NOWHERE)
+        queue.send_test(team=owner.team, actor=owner.key, url=NOWHERE, who=audit.UNRECORDED)
     with pytest.raises(queue.TooManyTests):
-        queue.send_test(team=owner.team, actor=owner.key, url=NOWHERE)
+        queue.send_test(team=owner.team, actor=owner.key, url=NOWHERE, who=audit.UNRECORDED)
 
 
 def ended_test(owner, url=NOWHERE) -> WebhookDelivery:
@@ -165,7 +173,7 @@ def test_webhooks_of_test_jobs_take_the_places_of_tests_and_wait_for_one(owner, 
     for _ in range(queue.TESTS_A_MINUTE):
         assert waits(ended_test(owner)) <= 0
     with pytest.raises(queue.TooManyTests):
-        queue.send_test(team=owner.team, actor=owner.key, url=NOWHERE)
+        queue.send_test(team=owner.team, actor=owner.key, url=NOWHERE, who=audit.UNRECORDED)
     later = [ended_test(owner) for _ in range(queue.TESTS_A_MINUTE + 1)]
     assert waits(later[0]) == pytest.approx(60, abs=5)
     assert waits(later[-1]) == pytest.approx(120, abs=5)
@@ -183,21 +191,25 @@ def test_webhooks_of_test_jobs_are_no_mark_against_the_receiver(owner, httpserve
 
 def test_a_test_that_is_sent_again_is_one_more(owner):
     sent = [
-        queue.send_test(team=owner.team, actor=owner.key, url=NOWHERE) for _ in range(queue.TESTS_A_MINUTE)
+        queue.send_test(team=owner.team, actor=owner.key, url=NOWHERE, who=audit.UNRECORDED)
+        for _ in range(queue.TESTS_A_MINUTE)
     ]
     who = {"team": owner.team, "actor": owner.key}
     with pytest.raises(queue.TooManyTests):
         queue.replay(sent[0].pk, **who)
     age(seconds=61)
     assert all(queue.replay(each.pk, **who) for each in sent)
-    for again in (lambda: queue.replay(sent[0].pk, **who), lambda: queue.send_test(url=NOWHERE, **who)):
+    for again in (
+        lambda: queue.replay(sent[0].pk, **who),
+        lambda: queue.send_test(url=NOWHERE, **who, who=audit.UNRECORDED),
+    ):
         with pytest.raises(queue.TooManyTests):
             again()
 
 
 def test_one_test_is_not_sent_again_within_its_minute(owner):
     """Its place counts once, however often it were sent."""
-    sent = queue.send_test(team=owner.team, actor=owner.key, url=NOWHERE)
+    sent = queue.send_test(team=owner.team, actor=owner.key, url=NOWHERE, who=audit.UNRECORDED)
     with pytest.raises(queue.TooManyTests):
         queue.replay(sent.pk, team=owner.team, actor=owner.key)
     age(seconds=61)
@@ -212,12 +224,12 @@ def test_of_failed_webhooks_of_test_jobs_as_many_are_sent_again_as_there_are_pla
     WebhookDelivery.objects.update(state="exhausted", attempts=1, tried_at=now)
     age(minutes=5)
     again = {"team": owner.team, "actor": owner.key, "since": now - timedelta(minutes=1)}
-    assert queue.replay_failed(**again) == 1 + queue.TESTS_A_MINUTE
+    assert queue.replay_failed(**again, who=audit.UNRECORDED) == 1 + queue.TESTS_A_MINUTE
     WebhookDelivery.objects.filter(unpaid_at=None).update(state="delivered")
     WebhookDelivery.objects.exclude(unpaid_at=None).update(state="exhausted")
-    assert queue.replay_failed(**again) == 0
+    assert queue.replay_failed(**again, who=audit.UNRECORDED) == 0
     age(minutes=5)
-    assert queue.replay_failed(**again) == queue.TESTS_A_MINUTE
+    assert queue.replay_failed(**again, who=audit.UNRECORDED) == queue.TESTS_A_MINUTE
 
 
 @pytest.mark.django_db(transaction=True)
@@ -230,7 +242,7 @@ def test_tests_that_are_sent_at_once_are_bounded_too(owner):
             barrier.wait(10)
             for _ in range(5):
                 try:
-                    queue.send_test(team=owner.team, actor=owner.key, url=NOWHERE)
+                    queue.send_test(team=owner.team, actor=owner.key, url=NOWHERE, who=audit.UNRECORDED)
                 except queue.TooManyTests:
                     refused.append(1)
         finally:
@@ -248,12 +260,14 @@ def test_tests_that_are_sent_at_once_are_bounded_too(owner):
 @pytest.mark.parametrize("url", ["", "https://10.0.0.1/", "ftp://example.com/", "https://example.com:22/"])
 def test_a_test_goes_nowhere_that_a_webhook_would_not(owner, url):
     with pytest.raises(Invalid):
-        queue.send_test(team=owner.team, actor=owner.key, url=url)
+        queue.send_test(team=owner.team, actor=owner.key, url=url, who=audit.UNRECORDED)
     assert not WebhookDelivery.objects.exists()
 
 
 def set_default(owner, url=NOWHERE, *, browser_jobs=False):
-    queue.set_default(team=owner.team, actor=owner.membership, url=url, browser_jobs=browser_jobs)
+    queue.set_default(
+        team=owner.team, actor=owner.membership, url=url, browser_jobs=browser_jobs, who=audit.UNRECORDED
+    )
 
 
 @pytest.mark.parametrize(
@@ -287,7 +301,7 @@ def test_default_address_is_judged_and_for_those_who_manage(owner, teammate):
 
 
 def test_the_log_is_kept_for_a_month_and_the_deliveries_of_jobs_with_the_jobs(owner, settings):
-    test = queue.send_test(team=owner.team, actor=owner.key, url=NOWHERE)
+    test = queue.send_test(team=owner.team, actor=owner.key, url=NOWHERE, who=audit.UNRECORDED)
     done, due = ended(owner, NOWHERE), ended(owner, NOWHERE)
     for delivery in (test, done, due):
         DeliveryAttempt.objects.create(delivery=delivery, number=1)

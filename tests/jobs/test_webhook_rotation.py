@@ -10,6 +10,7 @@ from django.utils import timezone
 from pytest_httpserver import HTTPServer
 from standardwebhooks import Webhook, WebhookVerificationError
 
+from accounts import audit
 from accounts.models import Team
 from accounts.teams import webhook_secret
 from jobs.models import RetiredSecret
@@ -32,7 +33,7 @@ def verifies(secret: str, request) -> bool:
 def test_both_secrets_sign_while_they_overlap(owner, httpserver: HTTPServer, keep_for, both):
     httpserver.expect_request("/hook").respond_with_data("thanks")
     old = webhook_secret(owner.team)
-    assert rotation.rotate(owner.team, actor=owner.membership, keep_for=keep_for)
+    assert rotation.rotate(owner.team, actor=owner.membership, keep_for=keep_for, who=audit.UNRECORDED)
     new = webhook_secret(owner.team)
     ended(owner, httpserver.url_for("/hook"))
     deliver.deliver_due()
@@ -44,22 +45,22 @@ def test_both_secrets_sign_while_they_overlap(owner, httpserver: HTTPServer, kee
 
 @pytest.mark.django_db
 def test_overlap_ends_by_itself_and_at_once_when_asked(owner):
-    rotation.rotate(owner.team, actor=owner.membership, keep_for=HOUR)
+    rotation.rotate(owner.team, actor=owner.membership, keep_for=HOUR, who=audit.UNRECORDED)
     assert len(rotation.signing_secrets(owner.team)) == 2
     RetiredSecret.objects.update(signs_until=timezone.now())
     assert rotation.signing_secrets(owner.team) == [webhook_secret(owner.team)]
-    rotation.rotate(owner.team, actor=owner.membership, keep_for=HOUR)
-    assert rotation.end_overlap(owner.team, actor=owner.membership)
-    assert not rotation.end_overlap(owner.team, actor=owner.membership)
+    rotation.rotate(owner.team, actor=owner.membership, keep_for=HOUR, who=audit.UNRECORDED)
+    assert rotation.end_overlap(owner.team, actor=owner.membership, who=audit.UNRECORDED)
+    assert not rotation.end_overlap(owner.team, actor=owner.membership, who=audit.UNRECORDED)
     assert len(rotation.signing_secrets(owner.team)) == 1
 
 
 @pytest.mark.django_db
 def test_third_secret_waits_for_the_overlaps_end(owner):
-    rotation.rotate(owner.team, actor=owner.membership, keep_for=HOUR)
+    rotation.rotate(owner.team, actor=owner.membership, keep_for=HOUR, who=audit.UNRECORDED)
     kept = webhook_secret(owner.team)
     with pytest.raises(rotation.OverlapRuns):
-        rotation.rotate(owner.team, actor=owner.membership, keep_for=HOUR)
+        rotation.rotate(owner.team, actor=owner.membership, keep_for=HOUR, who=audit.UNRECORDED)
     assert webhook_secret(Team.objects.get(pk=owner.team.pk)) == kept
 
 
@@ -72,7 +73,9 @@ def test_two_rotations_at_once_are_one(owner):
         try:
             team = Team.objects.get(pk=owner.team.pk)
             barrier.wait(10)
-            made.append(rotation.rotate(team, actor=owner.membership, keep_for=timedelta()))
+            made.append(
+                rotation.rotate(team, actor=owner.membership, keep_for=timedelta(), who=audit.UNRECORDED)
+            )
         finally:
             connection.close()
 
@@ -89,19 +92,21 @@ def test_two_rotations_at_once_are_one(owner):
 def test_only_owners_and_administrators_see_or_change_it(owner, teammate, stranger):
     for actor in (teammate.membership, stranger.membership, owner.key, None):
         for act in (
-            lambda: rotation.reveal(owner.team, actor=actor),  # noqa: B023
-            lambda: rotation.rotate(owner.team, actor=actor, keep_for=HOUR),  # noqa: B023
-            lambda: rotation.end_overlap(owner.team, actor=actor),  # noqa: B023
+            lambda: rotation.reveal(owner.team, actor=actor, who=audit.UNRECORDED),  # noqa: B023
+            lambda: rotation.rotate(owner.team, actor=actor, keep_for=HOUR, who=audit.UNRECORDED),  # noqa: B023
+            lambda: rotation.end_overlap(owner.team, actor=actor, who=audit.UNRECORDED),  # noqa: B023
         ):
             with pytest.raises(PermissionDenied):
                 act()
-    assert rotation.reveal(owner.team, actor=owner.membership) == webhook_secret(owner.team)
+    assert rotation.reveal(owner.team, actor=owner.membership, who=audit.UNRECORDED) == webhook_secret(
+        owner.team
+    )
 
 
 @pytest.mark.django_db
 def test_old_secrets_are_sealed_and_forgotten(owner):
     old = webhook_secret(owner.team)
-    rotation.rotate(owner.team, actor=owner.membership, keep_for=timedelta())
+    rotation.rotate(owner.team, actor=owner.membership, keep_for=timedelta(), who=audit.UNRECORDED)
     kept = RetiredSecret.objects.get()
     assert old[6:] not in kept.sealed
     assert [each.secret for each in rotation.known(owner.team)][1:] == [old]
@@ -112,6 +117,6 @@ def test_old_secrets_are_sealed_and_forgotten(owner):
 
 @pytest.mark.django_db
 def test_old_secret_that_cannot_be_read_stops_nothing(owner):
-    rotation.rotate(owner.team, actor=owner.membership, keep_for=HOUR)
+    rotation.rotate(owner.team, actor=owner.membership, keep_for=HOUR, who=audit.UNRECORDED)
     RetiredSecret.objects.update(sealed="unreadable")
     assert rotation.signing_secrets(owner.team) == [webhook_secret(owner.team)]

@@ -8,7 +8,7 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
-from accounts import keys, ledger
+from accounts import audit, keys, ledger
 from accounts.models import AuditEvent, Entry, Purse, Role
 from tests.conftest import character
 from tests.jobs.making import make_job
@@ -85,7 +85,9 @@ def test_usage_is_drawn_and_told_in_a_table(owner):
 
 
 def test_usage_is_told_by_key_and_by_person(owner, teammate):
-    nightly, _secret = keys.issue(team=owner.team, created_by=owner.user, name="nightly <b>")
+    nightly, _secret = keys.issue(
+        team=owner.team, created_by=owner.user, name="nightly <b>", actor=None, who=audit.UNRECORDED
+    )
     spend(owner, 10, key=nightly)
     spend(owner, 7, kind="user", person=teammate.user)
     spend(owner, 3, kind="user")

@@ -11,7 +11,7 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
-from accounts import keys, ledger, statement
+from accounts import audit, keys, ledger, statement
 from accounts.models import ApiKey, Entry, Membership, Team, User
 from accounts.views.ledger_words import sentence
 from jobs import lifecycle
@@ -110,7 +110,9 @@ def test_notes_of_the_site_are_told_in_the_readers_language_and_others_as_they_a
 
 # --- filters and pages --------------------------------------------------------------------------
 def test_lines_are_filtered_by_each_field(owner, teammate):
-    other, _secret = keys.issue(team=owner.team, created_by=owner.user, name="other")
+    other, _secret = keys.issue(
+        team=owner.team, created_by=owner.user, name="other", actor=None, who=audit.UNRECORDED
+    )
     job = uuid.uuid4()
     asked = {"team": owner.team, "kind": "api", "reference": f"job:{job}:minimum"}
     ledger.reserve(amount=3, source=ledger.Source(job_id=job, key=other), **asked)
@@ -244,11 +246,27 @@ def test_json_of_nothing_is_json(owner):
 
 @pytest.mark.parametrize(
     "text",
-    ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", " =1", "＝1", '=HYPERLINK("http://x";"y")'],
+    ["=1+1", "+1", "-1", "@SUM(A1)", "\tx", "\rx", "\nx", " =1", "＝1", '=HYPERLINK("http://x";"y")'],
 )
 def test_text_that_a_spreadsheet_would_run_is_prefixed(owner, text):
     grant(owner, 5, note=text)
     assert rows(owner)[0]["note"] == f"'{text}"
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("x;=1+1;@SUM(1)", "x;'=1+1;'@SUM(1)"),
+        ("x\t=1", "x\t'=1"),
+        ("\t=1", "'\t'=1"),
+        ('x; "=1"', 'x;\' "=1"'),
+        ("for May; paid-up", "for May; paid-up"),
+        ("a=b", "a=b"),
+    ],
+)
+def test_formula_behind_what_excel_may_split_at_is_prefixed(owner, text, kept):
+    grant(owner, 5, note=text)
+    assert rows(owner)[0]["note"] == kept
 
 
 def test_key_name_and_person_are_prefixed_and_negative_amounts_are_not(owner):

@@ -5,7 +5,7 @@ import html
 import pytest
 from django.utils import timezone
 
-from accounts import keys
+from accounts import audit, keys
 from accounts.key_limits import Limits
 from accounts.models import Role
 from jobs import idempotency
@@ -24,10 +24,20 @@ def page(client, path="/docs"):
 
 
 def test_a_reader_finds_the_newest_key_that_works_and_never_its_secret(owner):
-    newest, secret = keys.issue(team=owner.team, created_by=owner.user, name="laptop")
-    revoked, _secret = keys.issue(team=owner.team, created_by=owner.user, name="gone")
-    keys.revoke(key=revoked)
-    expired, _secret = keys.issue(team=owner.team, created_by=owner.user, limits=Limits(timezone.now()))
+    newest, secret = keys.issue(
+        team=owner.team, created_by=owner.user, name="laptop", actor=None, who=audit.UNRECORDED
+    )
+    revoked, _secret = keys.issue(
+        team=owner.team, created_by=owner.user, name="gone", actor=None, who=audit.UNRECORDED
+    )
+    keys.revoke(key=revoked, actor=None, who=audit.UNRECORDED)
+    expired, _secret = keys.issue(
+        team=owner.team,
+        created_by=owner.user,
+        limits=Limits(timezone.now()),
+        actor=None,
+        who=audit.UNRECORDED,
+    )
     text = page(owner.client)
     assert f"export KEY={newest.label}" in text
     assert "“laptop”" in text

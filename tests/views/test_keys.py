@@ -5,7 +5,7 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
-from accounts import key_limits, key_list, keys
+from accounts import audit, key_limits, key_list, keys
 from accounts.key_limits import Limits
 from accounts.models import ApiKey, AuditEvent, Entry, Role
 from jobs import lifecycle
@@ -27,7 +27,13 @@ def shown(owner, **query):
 
 def made(owner, name, *, limits=key_limits.NO_LIMITS, is_test=False, **columns):
     key, _plaintext = keys.issue(
-        team=owner.team, created_by=owner.user, name=name, limits=limits, is_test=is_test
+        team=owner.team,
+        created_by=owner.user,
+        name=name,
+        limits=limits,
+        is_test=is_test,
+        actor=None,
+        who=audit.UNRECORDED,
     )
     ApiKey.objects.filter(pk=key.pk).update(**columns)
     return key
@@ -159,7 +165,7 @@ def test_a_test_key_is_offered_no_limits_of_credits(owner):
 
 
 def test_a_revoked_key_is_not_limited_or_rolled_again(owner):
-    keys.revoke(key=owner.key)
+    keys.revoke(key=owner.key, actor=None, who=audit.UNRECORDED)
     for name in ("key_limits", "key_roll"):
         url = reverse(name, args=[owner.key.pk])
         answer = owner.client.post(url, {"daily_credits": "5", "overlap": "day"}, follow=True)
@@ -256,7 +262,9 @@ def test_a_filter_shows_its_keys(many, chosen, names):
 
 
 def test_search_finds_by_name_id_label_and_maker(many, teammate):
-    key, _plaintext = keys.issue(team=many.team, created_by=teammate.user, name="Партия")
+    key, _plaintext = keys.issue(
+        team=many.team, created_by=teammate.user, name="Партия", actor=None, who=audit.UNRECORDED
+    )
     for words in ("парт", key.public_id, key.public_id[2:9], key.label, "teammate@"):
         assert "Партия" in shown(many, q=words), words
     assert shown(many, q="old", show="unused") == ["old"]

@@ -9,6 +9,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from accounts import audit
 from accounts.models import Role
 from accounts.teams import webhook_secret
 from jobs.models import DeliveryAttempt, Receiver, RetiredSecret, WebhookDelivery
@@ -139,7 +140,11 @@ def test_test_goes_to_the_default_address_and_shows_what_became_of_it(owner, tea
     assert "url:" not in answer.content.decode()
     httpserver.expect_request("/hook").respond_with_data("all good here")
     queue.set_default(
-        team=owner.team, actor=owner.membership, url=httpserver.url_for("/hook"), browser_jobs=False
+        team=owner.team,
+        actor=owner.membership,
+        url=httpserver.url_for("/hook"),
+        browser_jobs=False,
+        who=audit.UNRECORDED,
     )
     sent = teammate.client.post(reverse("webhook_test"), follow=True)
     assert "A test" in sent.content.decode()

@@ -41,6 +41,7 @@ class Command(BaseCommand):
             created_by=user,
             name=options["name"],
             is_test=options["test"],
+            actor=None,
             who=audit.OPERATOR,
         )
         self.stdout.write(plaintext)
