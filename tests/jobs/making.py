@@ -1,5 +1,7 @@
 """Jobs in each state, made the way the site makes them."""
 
+from django.db import connection
+
 from jobs import catalog, form_state, lifecycle, submit
 from jobs.models import Job
 from jobs.verbs import Claim, Result
