@@ -16,7 +16,7 @@ from django.http import Http404, HttpRequest
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from accounts import invitations
+from accounts import invitations, names
 from accounts.models import User
 from lipsyncweb.secretbox import seal, unseal
 
@@ -79,7 +79,7 @@ class SocialAccountAdapter(DefaultSocialAccountAdapter):
         user: User = super().populate_user(request, sociallogin, data)
         parts = [data.get("first_name"), data.get("last_name")]
         name = data.get("name") or " ".join(part for part in parts if part)
-        user.name = name[: User._meta.get_field("name").max_length]
+        user.name = names.of_stranger(name)
         return user
 
 

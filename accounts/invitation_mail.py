@@ -46,4 +46,5 @@ def _mail(invitation: Invitation, token: str, inviter: User) -> EmailMessage:
         {"invitation": invitation, "inviter": inviter, "url": link(token), "days": settings.INVITATION_DAYS},
     )
     subject = _("%(person)s invites you to the team “%(team)s”") % names
+    subject = " ".join(subject.split())  # no line break of an old name gets into a header
     return EmailMessage(subject=subject, body=text, to=[invitation.email])

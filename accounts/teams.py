@@ -1,7 +1,6 @@
 """Making, naming and choosing teams."""
 
 import base64
-import re
 import secrets
 
 from django.conf import settings
@@ -10,13 +9,12 @@ from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop, ngettext
 
-from accounts import access, audit, ledger
+from accounts import access, audit, ledger, names
 from accounts.models import Entry, Membership, Role, Team, User
 from accounts.models.ledger import EntryKind, PurseKind
 from lipsyncweb.secretbox import seal, unseal
 
 STARTING = gettext_noop("Starting credits")  # a note of the ledger, in English; the pages translate it
-ADDRESS = re.compile(r"://|\bwww\.|\.\w{2,}/", re.IGNORECASE)
 
 
 class Refused(ValueError):
@@ -41,8 +39,7 @@ def first_team(user: User) -> Team:
         User.objects.select_for_update(of=("self",)).get(pk=user.pk)
         team = Team.objects.filter(first_of=user).first()
         if team is None:
-            name = _("%(person)s's team") % {"person": user.name or user.email.split("@")[0]}
-            team = create_team(name=name[:100], owner=user, first_of=user)
+            team = create_team(name=names.of_first_team(user), owner=user, first_of=user)
             _give_starting_credits(team, user)
     return team
 
@@ -86,12 +83,10 @@ def check_name(name: str) -> str:
     name = name.strip()
     if not name:
         raise Refused(_("Give the team a name."))
-    if not name.isprintable():
-        raise Refused(_("The name may hold printable characters only."))
-    # Invitations carry the name to strangers' mailboxes.
-    if ADDRESS.search(name):
-        raise Refused(_("The name may hold no web address."))
-    return name
+    try:
+        return names.check(name)
+    except names.BadName as error:
+        raise Refused(str(error)) from error
 
 
 def switch(user: User, team_id: int) -> Team | None:

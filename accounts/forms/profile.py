@@ -4,6 +4,7 @@ from django import forms
 from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
+from accounts import names
 from accounts.models import User
 
 
@@ -18,6 +19,12 @@ class ProfileForm(forms.ModelForm):
         labels = {"name": _("Your name")}
         help_texts = {"name": _("What your team sees beside what you do; without one, your e-mail address.")}
         widgets = {"name": forms.TextInput(attrs={"autocomplete": "name"})}
+
+    def clean_name(self) -> str:
+        try:
+            return names.check(self.cleaned_data["name"])
+        except names.BadName as error:
+            raise forms.ValidationError(str(error)) from error
 
     def save(self, commit: bool = True) -> User:
         user: User = super().save(commit=False)
