@@ -1,4 +1,4 @@
-"""Mail to a team when a purse holds less than the team asked to be told of: once, until it holds enough again."""
+"""Mail to a team when a purse holds less than it asked to be told of: once, until it holds enough again, and rarely."""
 
 import logging
 
@@ -17,7 +17,8 @@ log = logging.getLogger(__name__)
 def warn_of_low_purses() -> int:
     """Write to the teams whose purses fell below their alerts; returns about how many purses was written.
 
-    A purse is written of anew once it held enough in between, as seen by this sweep.
+    A purse is written of anew once it held enough in between, as seen by this sweep, or its alert was changed; but
+    not within six hours of the last mail.
     """
     ledger.rearm_alerts()
     count = 0

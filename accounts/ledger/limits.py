@@ -1,5 +1,7 @@
 """Caps of a team and limits of a key, and who is to be told that little is left."""
 
+from datetime import datetime, timedelta
+
 from django.db import models, transaction
 from django.db.models import Case, F, Q, Value, When
 from django.utils import timezone
@@ -9,12 +11,15 @@ from accounts.ledger.writing import MOST, lock
 from accounts.models import ApiKey, Entry, Purse, Team
 from accounts.models.ledger import EntryKind, PurseKind
 
+# Between two mails of one purse, however often it falls and whoever changes its alert.
+QUIET = timedelta(hours=6)
+
 
 def set_limits(*, team: Team, kind: str, monthly_cap: int | None, alert_below: int | None) -> None:
     """What may be spent of a purse in a calendar month (UTC), and below what its team is written to; None for none.
 
     A cap holds from the next reservation on, and what was spent this month before it was set counts. A changed
-    alert is a new one: it goes out although the old one did.
+    alert is a new one: it goes out although the old one did, once QUIET is over.
     """
     for value in (monthly_cap, alert_below):
         if value is not None and (type(value) is not int or not 0 <= value <= MOST):
@@ -61,9 +66,9 @@ def _on_day(lines: models.QuerySet[Entry]) -> int:
 
 
 def low_purses() -> models.QuerySet[Purse]:
-    """Purses of open teams that hold less than their alert, and whose team was not told yet."""
+    """Purses of open teams that hold less than their alert, and whose team is to be told of it now."""
     return (
-        Purse.objects.filter(alerted_at=None, available__lt=F("alert_below"))
+        Purse.objects.filter(_to_be_told(timezone.now()))
         .filter(team__disabled_at=None, team__deleted_at=None)
         .select_related("team")
         .order_by("pk")
@@ -72,16 +77,23 @@ def low_purses() -> models.QuerySet[Purse]:
 
 def note_alerted(purse: Purse) -> bool:
     """Note that the team is told now, before it is: False when somebody else tells it, or it need not be told."""
-    return bool(
-        Purse.objects.filter(pk=purse.pk, alerted_at=None, available__lt=F("alert_below")).update(
-            alerted_at=timezone.now()
-        )
-    )
+    now = timezone.now()
+    mine = Purse.objects.filter(_to_be_told(now), pk=purse.pk)
+    return bool(mine.update(alerted_at=now, alert_mailed_at=now))
 
 
 def unnote_alerted(purse: Purse) -> None:
-    """Take back what note_alerted() noted: nobody could be told, so somebody is to try again."""
-    Purse.objects.filter(pk=purse.pk).update(alerted_at=None)
+    """Take back what note_alerted() noted: nobody could be told, so somebody is to try again.
+
+    `purse` is as it was read before.
+    """
+    Purse.objects.filter(pk=purse.pk).update(alerted_at=None, alert_mailed_at=purse.alert_mailed_at)
+
+
+def _to_be_told(now: datetime) -> Q:
+    """Too little is left, nobody was told since there was enough, and the last mail is long enough ago."""
+    quiet = Q(alert_mailed_at=None) | Q(alert_mailed_at__lte=now - QUIET)
+    return quiet & Q(alerted_at=None, available__lt=F("alert_below"))
 
 
 def rearm_alerts() -> int:

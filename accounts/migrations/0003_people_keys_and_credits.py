@@ -182,6 +182,11 @@ class Migration(migrations.Migration):
         ),
         migrations.AddField(
             model_name='purse',
+            name='alert_mailed_at',
+            field=models.DateTimeField(editable=False, null=True),
+        ),
+        migrations.AddField(
+            model_name='purse',
             name='month',
             field=models.DateField(editable=False, null=True),
         ),

@@ -55,6 +55,8 @@ class Purse(models.Model):
     # Mail goes out once when less than this is available, and again after it was above in between.
     alert_below = models.PositiveBigIntegerField(_("alert below"), null=True, blank=True)
     alerted_at = models.DateTimeField(null=True, editable=False)
+    # When mail last went out, whatever came between: not again for ledger.limits.QUIET.
+    alert_mailed_at = models.DateTimeField(null=True, editable=False)
 
     class Meta:
         constraints = [

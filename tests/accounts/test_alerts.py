@@ -5,10 +5,11 @@ import threading
 import pytest
 from django.core import mail
 from django.db import connection
-from django.utils import translation
+from django.utils import timezone, translation
 
 from accounts import alerts, ledger
-from accounts.models import Role, Team, User
+from accounts.ledger.limits import QUIET
+from accounts.models import Purse, Role, Team, User
 from tests.conftest import character
 from tests.jobs.mailing import mail_server
 
@@ -42,7 +43,12 @@ def test_owners_and_administrators_are_written_to_once_a_crossing(low, teammate,
     assert [each.to for each in mail.outbox] == [["owner@example.com"], ["admin@example.com"]]
     message = mail.outbox[0]
     assert message.subject == f"{low.team.name}: few API credits are left"
-    for words in ("50 credits left", "Set aside for unfinished jobs: 950 credits.", "less than 100 credits", "/credits"):
+    for words in (
+        "50 credits left",
+        "Set aside for unfinished jobs: 950 credits.",
+        "less than 100 credits",
+        "/credits",
+    ):
         assert words in message.body
     assert "&" not in message.body
     spend(low, 10)
@@ -55,8 +61,54 @@ def test_again_after_there_was_enough_in_between(low):
     fill(low, 500)
     assert alerts.warn_of_low_purses() == 0
     spend(low, 500)
+    quiet_is_over(low)
     assert alerts.warn_of_low_purses() == 1
     assert len(mail.outbox) == 2
+
+
+def quiet_is_over(character):
+    """Six hours pass for the mails that went out."""
+    Purse.objects.filter(team=character.team).update(alert_mailed_at=timezone.now() - QUIET)
+
+
+@pytest.mark.django_db
+def test_balance_that_swings_around_its_alert_floods_nobody(low):
+    alerts.warn_of_low_purses()
+    for _swing in range(10):
+        fill(low, 500)
+        alerts.warn_of_low_purses()
+        spend(low, 500)
+        alerts.warn_of_low_purses()
+    assert len(mail.outbox) == 1
+    # The last fall is not forgotten.
+    quiet_is_over(low)
+    assert [alerts.warn_of_low_purses() for _minute in range(2)] == [1, 0]
+
+
+@pytest.mark.django_db
+def test_alert_that_is_changed_each_minute_floods_nobody(low):
+    for amount in range(100, 110):
+        ledger.set_limits(team=low.team, kind="api", monthly_cap=None, alert_below=amount)
+        alerts.warn_of_low_purses()
+    ledger.set_limits(team=low.team, kind="api", monthly_cap=None, alert_below=None)
+    ledger.set_limits(team=low.team, kind="api", monthly_cap=None, alert_below=100)
+    alerts.warn_of_low_purses()
+    assert len(mail.outbox) == 1
+    quiet_is_over(low)
+    assert alerts.warn_of_low_purses() == 1
+
+
+@pytest.mark.django_db
+def test_mail_that_was_put_off_hours_ago_is_not_held_back(low, settings, unused_port):
+    before = timezone.now() - QUIET
+    Purse.objects.filter(team=low.team, kind="api").update(alert_mailed_at=before)
+    backend = settings.EMAIL_BACKEND
+    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", unused_port
+    alerts.warn_of_low_purses()
+    assert Purse.objects.get(team=low.team, kind="api").alert_mailed_at == before
+    settings.EMAIL_BACKEND = backend
+    assert alerts.warn_of_low_purses() == 1
 
 
 @pytest.mark.django_db

@@ -7,6 +7,7 @@ import pytest
 from django.utils import timezone
 
 from accounts import ledger
+from accounts.ledger.limits import QUIET
 from accounts.models import ApiKey, Entry, Purse
 
 pytestmark = pytest.mark.django_db
@@ -267,12 +268,20 @@ def test_an_alert_comes_again_after_there_was_enough(owner):
     ledger.grant(team=owner.team, kind="api", amount=1, reference="a")
     assert [ledger.rearm_alerts(), ledger.rearm_alerts()] == [1, 0]
     reserve(owner, 1)
+    assert not ledger.low_purses().exists()  # so soon
+    quiet_is_over(owner)
     assert ledger.low_purses().count() == 1
+
+
+def quiet_is_over(character):
+    """Six hours pass for the mail that went out."""
+    Purse.objects.filter(team=character.team).update(alert_mailed_at=timezone.now() - QUIET)
 
 
 def test_only_a_changed_alert_is_a_new_one(owner):
     alert_below(owner, 2000)
     ledger.note_alerted(purse(owner))
+    quiet_is_over(owner)
     ledger.set_limits(team=owner.team, kind="api", monthly_cap=7, alert_below=2000)
     assert not ledger.low_purses().exists()
     alert_below(owner, 1500)
