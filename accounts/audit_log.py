@@ -3,16 +3,30 @@
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, timedelta
 from typing import Any
 
 from django.db.models import Q, QuerySet
+from django.utils import timezone
+from django.utils.timesince import timesince
 from django.utils.translation import gettext as _
 
-from accounts import audit
-from accounts.models import ApiKey, AuditEvent, Team
+from accounts import audit, usage
+from accounts.models import ApiKey, AuditEvent, Role, Team, User
+from accounts.models.ledger import PurseKind
+from accounts.searching import contains
 
 PAGE = 50
+
+
+def group_of(action: str) -> str:
+    return action.partition(".")[0]
+
+
+# Of these, `before` and `after` are roles.
+ABOUT_ROLES = {name for name in audit.ACTIONS if group_of(name) in ("member", "invitation")} | {
+    "team.transfer"
+}
 
 
 @dataclass(frozen=True)
@@ -20,7 +34,7 @@ class Wanted:
     """What somebody looks for; what is empty asks for nothing. Days are UTC's, both of them included."""
 
     group: str = ""  # of audit.GROUPS
-    person: int | None = None
+    person: User | None = None
     key: ApiKey | None = None  # one that did it, or that it was done to
     first: date | None = None
     last: date | None = None
@@ -53,19 +67,13 @@ def _matching(team: Team, wanted: Wanted) -> QuerySet[AuditEvent]:
         rows = rows.filter(person=wanted.person, by_operator=False)
     if wanted.key:
         rows = rows.filter(Q(key=wanted.key) | Q(details__key_id=wanted.key.public_id))
-    if wanted.first:
-        rows = rows.filter(at__gte=datetime.combine(wanted.first, time(), UTC))
-    if wanted.last:
-        rows = rows.filter(at__lt=datetime.combine(wanted.last, time(), UTC) + timedelta(days=1))
+    if wanted.first or wanted.last:
+        days = wanted.first or date(2000, 1, 1), wanted.last or date(9000, 1, 1)
+        rows = rows.filter(usage.span(*days, column="at"))
     if wanted.text:
-        people = Q(person__email__icontains=wanted.text, by_operator=False)
-        people |= Q(subject__email__icontains=wanted.text)
-        rows = rows.filter(Q(target__icontains=wanted.text) | people)
+        people = contains(wanted.text, "person__email") & Q(by_operator=False)
+        rows = rows.filter(contains(wanted.text, "target", "subject__email") | people)
     return rows
-
-
-def group_of(action: str) -> str:
-    return action.partition(".")[0]
 
 
 def doer(event: AuditEvent) -> str:
@@ -78,7 +86,9 @@ def doer(event: AuditEvent) -> str:
 
 
 def target(event: AuditEvent) -> str:
-    """What it was done to, in words; "" where the action says it all."""
+    """What it was done to, in words; "" where the action and who did it say it all."""
+    if event.subject and not event.target and event.subject_id == event.person_id and not event.by_operator:
+        return ""
     if event.subject and event.target and event.subject.email != event.target:
         return f"{event.subject} ({event.target})"
     return str(event.subject or event.target)
@@ -89,22 +99,30 @@ def address(event: AuditEvent) -> str:
 
 
 def details(event: AuditEvent) -> Iterator[tuple[str, str]]:
-    """The details, one after the other, with what lies within one written after a dot."""
-    yield from _flat("", event.details)
+    """The details in words, one after the other; what lies within one is told by both names."""
+    for name, value in event.details.items():
+        label = str(audit.DETAILS.get(name, name))
+        inner = value if isinstance(value, dict) else {"": value}
+        for deeper, told in inner.items():
+            if told not in (None, "", []):
+                within = f": {audit.DETAILS.get(deeper, deeper)}" if deeper else ""
+                yield label + within, _plain(deeper or name, told, event.action)
 
 
-def _flat(name: str, value: Any) -> Iterator[tuple[str, str]]:
-    if isinstance(value, dict):
-        for inner, deeper in value.items():
-            yield from _flat(f"{name}.{inner}" if name else inner, deeper)
-    elif value not in (None, "", []):
-        yield name, _plain(value)
-
-
-def _plain(value: Any) -> str:
+def _plain(name: str, value: Any, action: str) -> str:
     if isinstance(value, bool):
         return _("yes") if value else _("no")
-    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    if name == "old_signs_for_seconds":
+        now = timezone.now()
+        return timesince(now - timedelta(seconds=value), now)
+    words: dict[str, Any] = {}
+    if name == "purse":
+        words = dict(PurseKind.choices)
+    elif name in ("role", "before", "after") and action in ABOUT_ROLES:
+        words = dict(Role.choices)
+    return str(words.get(value, value))
 
 
 COLUMNS = ("at", "action", "by", "address", "target", "details")

@@ -3,18 +3,22 @@
 import csv
 import io
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, datetime
 
-from django.http import StreamingHttpResponse
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
 from django.utils.text import slugify
 
 from accounts.models import Entry, Team
 
 Cell = str | int | None
 
-# What a spreadsheet takes for the start of a formula, also in the full widths of East Asian keyboards.
-FORMULAS = ("=", "+", "-", "@", "＝", "＋", "－", "＠", "\t", "\r", "\n")
+# Where a spreadsheet would begin a formula: =, +, - and @, also in the full widths of East Asian keyboards, at the
+# start of a cell, or behind what Excel splits a line at (in much of Europe the semicolon, else the tab).
+FORMULA = re.compile(r"""(^|[;\t\r\n])(?=[\s"]*[=+\-@＝＋－＠])|^(?=[\t\r\n])""")
 TYPES = {"csv": "text/csv; charset=utf-8", "json": "application/json"}
 
 
@@ -26,6 +30,11 @@ def download(
     answer = StreamingHttpResponse(body, content_type=TYPES[form])
     answer["Content-Disposition"] = f'attachment; filename="{name}.{form}"'
     return answer
+
+
+def back_to(page: str, request: HttpRequest) -> HttpResponse:
+    """To the page that says what is wrong with the filters: nobody should take everything for what they asked for."""
+    return redirect(f"{reverse(page)}?{request.GET.urlencode()}")
 
 
 def csv_lines(columns: list[str], rows: Iterable[Mapping[str, Cell]]) -> Iterator[str]:
@@ -55,10 +64,8 @@ def json_lines(about: Mapping[str, Cell], rows: Iterable[Mapping[str, Cell]]) ->
 
 
 def harmless(cell: Cell) -> Cell:
-    """Text with an apostrophe before what a spreadsheet would run. A number is no text: -20 runs as -20."""
-    if isinstance(cell, str) and cell.lstrip(" \u00a0").startswith(FORMULAS):
-        return f"'{cell}"
-    return cell
+    """Text with an apostrophe before whatever a spreadsheet would run. A number is no text: -20 runs as -20."""
+    return FORMULA.sub(r"\1'", cell) if isinstance(cell, str) else cell
 
 
 def _emptied(written: io.StringIO) -> str:

@@ -59,10 +59,10 @@ class Used:
     credits: int
 
 
-def span(first: date, last: date) -> Q:
-    """Entries of these days, both included, in UTC."""
-    begin = datetime.combine(first, time(), UTC)
-    return Q(created_at__gte=begin, created_at__lt=datetime.combine(last, time(), UTC) + timedelta(days=1))
+def span(first: date, last: date, *, column: str = "created_at") -> Q:
+    """Entries, or other rows with such a column, of these days, both included, in UTC."""
+    begin, end = (datetime.combine(day, time(), UTC) for day in (first, last))
+    return Q(**{f"{column}__gte": begin, f"{column}__lt": end + timedelta(days=1)})
 
 
 def by_day(team: Team, kind: str, *, first: date, last: date, by: str = "model") -> Iterator[Used]:

@@ -4,17 +4,15 @@ from datetime import date, timedelta
 from typing import Any
 
 from django import forms
-from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from accounts import ledger, usage
-from accounts.models import ApiKey, Entry, Membership, Team, User
+from accounts.forms.filters import Filter
+from accounts.models import Entry, Team
 from accounts.models.ledger import EntryKind, PurseKind
 from accounts.statement import Wanted
-from lipsyncweb.http.numbers import row_number
 
-KEYS_OFFERED = 200  # the newest
 DAYS = {"7": _("7 days"), "30": _("30 days"), "90": _("90 days")}
 
 
@@ -46,8 +44,8 @@ class UsageForm(forms.Form):
         return last - timedelta(days=int(self.cleaned_data["days"]) - 1), last
 
 
-class LedgerForm(forms.Form):
-    """Which lines of the ledger, read from the address. What makes no sense narrows nothing, and is said."""
+class LedgerForm(Filter):
+    """Which lines of the ledger, read from the address."""
 
     purse = forms.ChoiceField(
         label=_("Balance"), required=False, choices=[("", _("Both")), *PurseKind.choices]
@@ -55,14 +53,6 @@ class LedgerForm(forms.Form):
     kind = forms.ChoiceField(
         label=_("Kind"), required=False, choices=[("", _("Everything")), *EntryKind.choices]
     )
-    key = forms.ModelChoiceField(
-        label=_("API key"), required=False, queryset=ApiKey.objects.none(), empty_label=_("Any")
-    )
-    person = forms.ModelChoiceField(
-        label=_("Person"), required=False, queryset=User.objects.none(), empty_label=_("Anybody")
-    )
-    first = forms.DateField(label=_("From"), required=False, widget=forms.DateInput(attrs={"type": "date"}))
-    last = forms.DateField(label=_("To"), required=False, widget=forms.DateInput(attrs={"type": "date"}))
     job = forms.UUIDField(
         label=_("Job"),
         required=False,
@@ -70,50 +60,16 @@ class LedgerForm(forms.Form):
         error_messages={"invalid": _("This is no job's id; copy it from the job's page.")},
     )
 
-    def __init__(self, asked: Any, *, team: Team):
-        super().__init__(asked)
-        self.fields["key"].queryset = _keys(team, asked.get("key", ""))
-        self.fields["person"].queryset = _people(team, asked.get("person", ""))
-        self.is_valid()
+    field_order = ("purse", "kind", "key", "person", "first", "last", "job")
 
-    def clean_first(self) -> date | None:
-        return _sane(self.cleaned_data["first"])
-
-    def clean_last(self) -> date | None:
-        return _sane(self.cleaned_data["last"])
-
-    def clean(self) -> dict[str, Any]:
-        first, last = self.cleaned_data.get("first"), self.cleaned_data.get("last")
-        if first and last and first > last:
-            self.add_error("last", _("The last day is before the first; swap them."))
-        return self.cleaned_data
+    @staticmethod
+    def holds_person(team: Team, person: int) -> bool:
+        return Entry.objects.filter(purse__team=team, person=person).exists()
 
     @property
     def wanted(self) -> Wanted:
         """What is looked for, by the fields that make sense."""
-        return Wanted(**{name: value for name, value in self.cleaned_data.items() if value})
-
-
-def _sane(day: date | None) -> date | None:
-    """The first and last of Python's years have no neighbours."""
-    if day and not 2000 <= day.year < 9000:
-        raise forms.ValidationError(_("There are no entries in that year; choose another day."))
-    return day
-
-
-def _keys(team: Team, chosen: str) -> Any:
-    """The newest of the team's keys, and the one that is asked for, however old."""
-    keys = ApiKey.objects.filter(team=team)
-    offered = list(keys.values_list("pk", flat=True)[:KEYS_OFFERED])
-    return keys.filter(Q(pk__in=offered) | Q(pk=row_number(chosen)))
-
-
-def _people(team: Team, chosen: str) -> Any:
-    """The team's members, and whoever is asked for and stands in its ledger, although they have left."""
-    members = Membership.objects.filter(team=team).values("user")
-    asked = row_number(chosen)
-    known = asked is not None and Entry.objects.filter(purse__team=team, person=asked).exists()
-    return User.objects.filter(Q(pk__in=members) | Q(pk__in=[asked] if known else [])).order_by("email")
+        return Wanted(**self.asked_for)
 
 
 def _credits(label: Any, help_text: Any) -> forms.IntegerField:

@@ -1,8 +1,10 @@
 """The page of a team's audit log, and its export."""
 
+from datetime import timedelta
 from typing import Any
 
-from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
@@ -38,11 +40,14 @@ def log(request: HttpRequest) -> HttpResponse:
 @doors.team("audit.read")
 @never_cache
 @require_safe
-def export(request: HttpRequest, form: str) -> StreamingHttpResponse:
+def export(request: HttpRequest, form: str) -> HttpResponseBase:
     """What the page would show with these filters, all of it, as a CSV or a JSON file."""
     if form not in exports.TYPES:
         raise Http404
-    rows = audit_log.export(request.team, AuditFilter(request.GET, team=request.team).wanted)
+    asked = AuditFilter(request.GET, team=request.team)
+    if asked.errors:
+        return exports.back_to("audit", request)
+    rows = audit_log.export(request.team, asked.wanted)
     today = timezone.now().date().isoformat()
     name = exports.file_name("audit", request.team, today)
     columns = list(audit_log.COLUMNS)
@@ -58,7 +63,7 @@ def _row(event: AuditEvent) -> dict[str, Any]:
         "doer": audit_log.doer(event),
         "address": audit_log.address(event),
         "details": list(audit_log.details(event)),
-        "is_recent": (timezone.now() - event.at).days < 1,
+        "is_recent": timedelta(minutes=1) <= timezone.now() - event.at < timedelta(days=1),
     }
 
 

@@ -2,7 +2,7 @@
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
-from django.shortcuts import redirect, render
+from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
@@ -42,10 +42,8 @@ def ledger_export(request: HttpRequest, form: str) -> HttpResponseBase:
     if form not in exports.TYPES:
         raise Http404
     asked = LedgerForm(request.GET, team=request.team)
-    if asked.errors:  # nobody should take a whole ledger for the part that they asked for
-        answer = redirect("ledger")
-        answer["Location"] += f"?{request.GET.urlencode()}"
-        return answer
+    if asked.errors:
+        return exports.back_to("ledger", request)
     wanted = asked.wanted
     first = wanted.first or request.team.created_at.date()
     last = wanted.last or timezone.now().date()

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from accounts import audit, audit_log
 from accounts.audit import Who
-from accounts.models import Membership, Role
+from accounts.models import AuditEvent, Membership, Role
 from tests.conftest import character
 
 
@@ -48,10 +48,52 @@ def test_owners_and_admins_alone_read_it(owner, role, status):
 
 
 def test_a_line_says_who_did_what_from_where(owner, by_owner):
-    tell(owner.team, who=by_owner, target="nightly", limits={"models": ["lipsync-image"]})
+    tell(owner.team, who=by_owner, target="nightly", limits={"allowed_models": ["lipsync-image"]})
     shown = page(owner)
-    for words in ("Created an API key", "nightly", "owner@example.com", "203.0.113.7", "limits.models"):
+    for words in ("Created an API key", "nightly", "owner@example.com", "203.0.113.7", "Limits: Models"):
         assert words in shown
+
+
+@pytest.mark.parametrize(
+    ("action", "details", "told"),
+    [
+        ("member.role", {"before": "viewer", "after": "admin"}, {"Before": "Viewer", "Afterwards": "Admin"}),
+        ("team.rename", {"before": "admin"}, {"Before": "admin"}),
+        (
+            "webhook.rotate",
+            {"old_signs_for_seconds": 86400},
+            {"The old secret signs for another": "1\xa0day"},
+        ),
+        ("credits.grant", {"purse": "api", "credits": 5}, {"Balance": "API credits", "Credits": "5"}),
+        ("connection.switch", {"on": False}, {"On": "no"}),
+        (
+            "key.limits",
+            {"before": {}, "after": {"daily_credits": 7, "addresses": ["10.0.0.0/8", "::1"]}},
+            {"Afterwards: Credits a day": "7", "Afterwards: Only from": "10.0.0.0/8, ::1"},
+        ),
+        ("credits.limits", {"monthly_cap": None, "alert_below": 0}, {"Mail below": "0"}),
+    ],
+)
+def test_details_are_told_in_words(owner, action, details, told):
+    tell(owner.team, action, **details)
+    assert dict(audit_log.details(AuditEvent.objects.get())) == told
+
+
+def test_detail_of_long_ago_that_has_no_words_is_told_as_it_is(owner):
+    AuditEvent.objects.create(team=owner.team, action="key.steal", details={"old": {"x": 1}})
+    assert "<dt>old: x</dt><dd>1</dd>" in page(owner)
+
+
+def test_who_did_it_is_not_named_again_as_whom_it_was_done_to(owner, by_owner, teammate):
+    tell(owner.team, "member.join", who=Who(person=teammate.user), subject=teammate.user)
+    assert page(owner).split("</ol>")[0].split("<ol")[1].count("teammate@example.com") == 1
+    tell(owner.team, "member.disable", who=Who(person=teammate.user, by_operator=True), subject=teammate.user)
+    assert audit_log.target(AuditEvent.objects.latest("pk")) == "teammate@example.com"
+
+
+def test_what_has_just_been_done_is_not_minutes_ago(owner):
+    tell(owner.team)
+    assert "ago)" not in page(owner)
 
 
 def test_nothing_of_another_team_is_shown_or_exported(owner, stranger, by_owner):
@@ -92,7 +134,7 @@ def _told(owner, teammate, by_owner):
         ({"text": "teammate@"}, ["member.role"]),
         ({"first": "2020-01-01", "last": "2020-01-31"}, []),
         ({"first": "2020-01-01"}, ["webhook.test", "member.role", "key.create"]),
-        ({"group": "nonsense", "first": "yesterday"}, ["webhook.test", "member.role", "key.create"]),
+        ({"last": "8999-12-31"}, ["webhook.test", "member.role", "key.create"]),
     ],
 )
 def test_filters_find_what_they_say(owner, asked, found):
@@ -108,6 +150,51 @@ def test_a_person_and_a_key_are_filtered_by(owner, teammate):
     for key, action in ((owner.key, "key.create"), (teammate.key, "webhook.test")):
         [event] = json.loads(export(owner, "json", key=key.pk))["entries"]
         assert event["action"] == action
+
+
+NONSENSE = [
+    {"group": "nonsense"},
+    {"first": "yesterday"},
+    {"first": "0001-01-01"},
+    {"last": "9999-12-31"},
+    {"first": "2026-01-02", "last": "2026-01-01"},
+    {"person": "9" * 5000},
+    {"key": "x"},
+    {"text": "\0"},
+]
+
+
+@pytest.mark.parametrize("asked", NONSENSE)
+def test_what_makes_no_sense_narrows_nothing_and_is_said(owner, asked):
+    tell(owner.team, target="nightly")
+    shown = page(owner, **asked)
+    assert "field__error" in shown
+    assert "nightly" in shown
+    assert reverse("audit_export", args=["csv"]) not in shown
+
+
+@pytest.mark.parametrize("form", ["csv", "json"])
+def test_filter_that_makes_no_sense_exports_nothing(owner, form):
+    answer = owner.client.get(reverse("audit_export", args=[form]), {"last": "9999-12-31", "text": "a&b"})
+    assert answer.status_code == 302
+    assert answer["Location"] == reverse("audit") + "?last=9999-12-31&text=a%26b"
+
+
+def test_people_who_left_can_still_be_asked_for_and_strangers_cannot(owner, teammate, stranger):
+    tell(owner.team, who=Who(person=teammate.user), target="nightly")
+    tell(owner.team, target="weekly", who=Who(person=stranger.user, by_operator=True))
+    Membership.objects.filter(user=teammate.user).delete()
+    [event] = json.loads(export(owner, "json", person=teammate.user.pk))["entries"]
+    assert event["target"] == "nightly"
+    shown = page(owner, person=stranger.user.pk)
+    assert "field__error" in shown
+    assert "stranger@example.com" not in shown
+
+
+def test_text_is_found_whatever_the_case_of_its_letters(owner):
+    tell(owner.team, target="Ночной ключ")
+    for text in ("ночной", "НОЧНОЙ", "Ночной ключ", "ночной ключ"):
+        assert len(json.loads(export(owner, "json", text=text))["entries"]) == 1, text
 
 
 def test_days_are_whole(owner):
