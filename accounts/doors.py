@@ -4,20 +4,29 @@
     @doors.personal                                 whoever is signed in, about themselves
     @doors.public                                   anybody
 
-Rows of another team are 404, which the view sees to by asking its own team's rows alone.
+Rows of another team are 404, which the view sees to by asking its own team's rows alone. A form says in `for_team`
+which team it was opened in (templates/ui/for_team.html).
 """
 
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
+from django.shortcuts import redirect
+from django.urls import reverse
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import gettext as _
+from django_htmx.http import HttpResponseClientRedirect
 
 from accounts import access
 
 View = Callable[..., HttpResponseBase]
+# The parts of a path that name one of the team's own rows.
+ROWS = frozenset({"pk", "job_id"})
 
 
 @dataclass(frozen=True)
@@ -37,6 +46,8 @@ def team(action: str, *, post: str = "") -> Callable[[View], View]:
     def guard(view: View) -> View:
         @functools.wraps(view)
         def guarded(request: HttpRequest, *args: object, **kwargs: object) -> HttpResponseBase:
+            if refused := _without_a_team(request) or _in_another_team(request, kwargs):
+                return refused
             asked = door.read if request.method in ("GET", "HEAD") else door.post
             access.require(request.membership, asked, request.team)
             return view(request, *args, **kwargs)
@@ -64,3 +75,35 @@ def of(view: View) -> Door | None:
 def _mark(view: View, door: Door) -> View:
     view.door = door  # type: ignore[attr-defined]
     return view
+
+
+def _without_a_team(request: HttpRequest) -> HttpResponseBase | None:
+    """Where somebody who is in no open team is told so, and can make one."""
+    if request.team:
+        return None
+    return HttpResponseClientRedirect(reverse("teams")) if request.htmx else redirect("teams")
+
+
+def _in_another_team(request: HttpRequest, named: dict[str, object]) -> HttpResponseBase | None:
+    """Nothing of one team is made, shown or paid for in another because a page still stood open in a second window."""
+    # Here and not in a middleware: allauth calls the view again, by itself, once a password was asked for.
+    if not _is_of_another_team(request, named):
+        return None
+    messages.error(
+        request,
+        _(
+            "Nothing was done: you have switched to %(name)s since this page was opened. Look, and send it again."
+        )
+        % {"name": request.team},
+    )
+    page = request.META.get("HTTP_REFERER", "")
+    return redirect(page if url_has_allowed_host_and_scheme(page, {request.get_host()}) else "history")
+
+
+def _is_of_another_team(request: HttpRequest, named: dict[str, object]) -> bool:
+    """Whether a form was opened in another team, or may have been."""
+    if request.method != "POST":
+        return False
+    meant = request.POST.get("for_team", "")
+    # A path that names a row is not found in another team.
+    return meant != str(request.team.pk) and (bool(meant) or ROWS.isdisjoint(named))

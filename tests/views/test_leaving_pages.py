@@ -4,6 +4,7 @@ import pytest
 from django.urls import reverse
 
 from accounts.models import Membership, Role, Team, User
+from accounts.teams import create_team
 from tests.conftest import PASSWORD, character
 from tests.jobs.making import make_job
 
@@ -93,3 +94,14 @@ def test_the_typed_address_deletes_the_account(owner, django_capture_on_commit_c
     assert "Your account is deleted" in answer.content.decode()
     assert not User.objects.filter(pk=owner.user.pk).exists()
     assert owner.client.get(reverse("history")).status_code == 302
+
+
+def test_a_deletion_that_waited_for_the_password_stays_with_its_team(owner):
+    """allauth sends the form once more by itself, after the person switched to a team of the same name elsewhere."""
+    other = create_team(name=owner.team.name, owner=owner.user)
+    asked = owner.client.post(reverse(TEAM), {"typed": owner.team.name, "for_team": owner.team.pk})
+    assert asked["Location"].startswith(reverse("account_reauthenticate"))
+    owner.client.post(reverse("team_switch"), {"team": other.pk})
+    owner.client.post(asked["Location"], {"password": PASSWORD}, follow=True)
+    assert User.objects.get().current_team == other
+    assert Team.objects.exclude(deleted_at=None).count() == 0
