@@ -173,5 +173,5 @@ def _erase(team: Team) -> None:
 
 def _forget_in_the_operators_log(row: Model) -> None:
     """The admin's own history names what it changed."""
-    of_its_kind = LogEntry.objects.filter(content_type=ContentType.objects.get_for_model(type(row)))
+    of_its_kind = LogEntry.objects.filter(content_type=ContentType.objects.get_for_model(row))
     of_its_kind.filter(object_id=str(row.pk)).update(object_repr="-")
