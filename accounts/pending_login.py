@@ -7,7 +7,6 @@ account off, or changing its password, could end.
 from collections.abc import Callable
 from typing import Any
 
-from allauth.account.forms import EmailAwarePasswordResetTokenGenerator
 from allauth.account.internal.stagekit import LOGIN_SESSION_KEY, clear_login
 from allauth.account.utils import url_str_to_user_pk
 from django.http import HttpRequest, HttpResponse
@@ -59,10 +58,3 @@ def _person(waiting: Any) -> User | None:
     if not isinstance(waiting, dict) or waiting.get("user_pk") is None:
         return None
     return User.objects.filter(pk=url_str_to_user_pk(waiting["user_pk"])).first()
-
-
-class ResetTokens(EmailAwarePasswordResetTokenGenerator):
-    """A mailed link that sets a password opens nothing once the account was switched off, on again or not."""
-
-    def _make_hash_value(self, user: User, timestamp: int) -> str:
-        return f"{super()._make_hash_value(user, timestamp)}{user.is_active}{user.shut_out_at}"
