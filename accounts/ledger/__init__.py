@@ -6,7 +6,7 @@ connection is safe. References are unique in the whole ledger, so they name what
 
 | kind | pair | reference |
 |---|---|---|
-| grant | (+n, 0) | `start:<keyed digest of the address>:<purse kind>`, `operator:<team>:<purse kind>:<the operator's own>` |
+| grant | (+n, 0) | `start:<keyed digest of an address>:<kind>`, `operator:<team>:<kind>:<the operator's own>` |
 | purchase | (+n, 0) | `purchase:<id>` |
 | reserve | (-n, +n) | `job:<id>:minimum` or `job:<id>:exact`, then `job:<id>:exact:<attempt>` |
 | charge | (0, -n) | `job:<id>` |

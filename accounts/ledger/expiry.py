@@ -6,8 +6,9 @@ has taken it, a grant that is over can still be spent. A refund takes credits wi
 ones have none.
 
 Nothing keeps what is left of a grant: the purse's own lines say it, replayed from its first grant with an end.
-The replay holds no lock; under the purse's lock only those lines are read that came meanwhile, so a sweep never
-keeps a submit waiting for long, and never decides on what it saw before.
+Where no such grant has anything left or reserved, the lines up to the next one are only added up: most grants are
+used up long before their end. The replay holds no lock; under the purse's lock only those lines are read that came
+meanwhile, so a sweep never keeps a submit waiting for long, and never decides on what it saw before.
 """
 
 import logging
@@ -17,7 +18,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from django.db import DatabaseError, transaction
-from django.db.models import Sum
+from django.db.models import Count, Max, Sum
 from django.utils import timezone
 
 from accounts.ledger.writing import DoesNotFit, change, lock, new_line
@@ -97,10 +98,8 @@ class _Replay:
 
     def __init__(self, purse: Purse):
         self._lines = Entry.objects.filter(purse=purse).order_by("pk")
-        first = self._lines.filter(expires_at__isnull=False).first()
-        self._seen = first.pk - 1 if first else 0
-        before = self._lines.filter(pk__lte=self._seen) if first else self._lines.none()
-        self._rest = before.aggregate(sum=Sum("available_change"))["sum"] or 0  # has no end
+        self._seen = 0
+        self._rest = 0  # has no end
         self._lots: dict[int, _Lot] = {}
         # Of each job, what its reservations took from which grant (None: from the rest), oldest first.
         self._held: dict[uuid.UUID | None, list[tuple[_Lot | None, int]]] = {}
@@ -108,11 +107,38 @@ class _Replay:
 
     def catch_up(self) -> None:
         """Read the lines that came since. A purse's lines are numbered in the order of their commits: by its lock."""
-        fields = _Line._fields
-        for row in self._lines.filter(pk__gt=self._seen).values_list(*fields).iterator():
-            line = _Line(*row)
-            self._seen = line.pk
-            self._tell(line)
+        while self._lots or self._skip():
+            for row in self._lines.filter(pk__gt=self._seen).values_list(*_Line._fields).iterator():
+                line = _Line(*row)
+                self._seen = line.pk
+                self._tell(line)
+                self._forget_used_up()
+                if not self._lots:
+                    break
+            else:
+                return
+
+    def _skip(self) -> bool:
+        """Add up the lines before the next grant with an end; False where there is none, and all are added up."""
+        later = self._lines.filter(pk__gt=self._seen)
+        grant = later.filter(expires_at__isnull=False).first()
+        if grant is not None:
+            later = later.filter(pk__lt=grant.pk)
+        # In one statement, which sees whether such a grant was written meanwhile.
+        found = later.order_by().aggregate(
+            last=Max("pk"), sum=Sum("available_change"), grants=Count("expires_at")
+        )
+        if found["grants"]:
+            return self._skip()
+        self._rest += found["sum"] or 0
+        self._seen = found["last"] or self._seen
+        self._held.clear()  # all of it is of the rest
+        return grant is not None
+
+    def _forget_used_up(self) -> None:
+        """Nothing is ever left again of a grant of which nothing is left and nothing reserved."""
+        for lot in [lot for lot in self._lots.values() if not lot.left and not lot.held]:
+            del self._lots[lot.entry_id]
 
     def in_turn(self) -> list[_Lot]:
         """The grants, soonest first."""

@@ -146,6 +146,23 @@ def test_what_was_reserved_before_the_grant_comes_back_to_stay(team, clock):
     assert purse(team).available == 1000
 
 
+def test_lines_after_a_grant_that_is_used_up_are_added_up_in_one_statement(team, django_assert_num_queries):
+    grant(team, 100, days=5)
+    spend(team, 100)
+    early = uuid.uuid4()
+    move("reserve", team, 200, early)
+    for _job in range(10):
+        spend(team, 30)
+    with django_assert_num_queries(
+        6
+    ):  # the purse; one grant, the sum before and its lines; no other, and the sum
+        assert left(team) == []
+    grant(team, 50, days=3)
+    move("give_back", team, 200, early)  # it was of the rest, and is again
+    spend(team, 20)
+    assert left(team) == [30]
+
+
 def test_what_is_over_can_be_spent_until_it_is_swept(team, clock):
     grant(team, 100, days=1)
     clock.now = START + DAY
