@@ -10,6 +10,7 @@ from django.urls import reverse
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
+from accounts.invitation_pace import give_back
 from accounts.models import Invitation, User
 
 log = logging.getLogger(__name__)
@@ -34,6 +35,7 @@ def send(invitation: Invitation, token: str, *, inviter: User) -> bool:
     except (OSError, SMTPException):
         # Without the address's mail itself: its link is a secret.
         log.exception("The mail to %s could not be sent", invitation.masked_email)
+        give_back(invitation.email)
         return False
     Invitation.objects.filter(pk=invitation.pk, digest=invitation.digest).update(sent_at=timezone.now())
     return True

@@ -18,11 +18,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from accounts import access, audit, teams
+from accounts.invitation_pace import one_mail
 from accounts.models import AuditEvent, Invitation, Membership, Role, Team, User
 from accounts.teams import Refused
 
 TOKEN_BYTES = 24  # 192 bits
-AGAIN_AFTER = timedelta(minutes=5)  # what is mailed to one address is not mailed again sooner
 SESSION_KEY = "invitation"  # where a browser's session keeps the digest of the link that it opened
 SENDING = ("member.invite", "invitation.resend")  # the lines of the audit log that count as sent
 
@@ -49,7 +49,7 @@ def invite(*, actor: Membership, email: str = "", role: str, who: audit.Who) -> 
     if role not in Role.values:
         raise Refused(_("There is no such role."))
     token = secrets.token_urlsafe(TOKEN_BYTES)
-    with transaction.atomic():
+    with one_mail(email), transaction.atomic():
         team = teams.lock(actor.team_id)
         access.require(teams.afresh(actor, team), access.to_place(role), team)
         _check_room(team, email)
@@ -72,14 +72,13 @@ def renew(*, actor: Membership, invitation_id: int, who: audit.Who) -> tuple[Inv
     Raises Over, Refused, PermissionDenied, and Invitation.DoesNotExist for another team's.
     """
     token = secrets.token_urlsafe(TOKEN_BYTES)
-    with transaction.atomic():
+    to = Invitation.objects.values_list("email", flat=True).get(pk=invitation_id, team=actor.team_id)
+    with one_mail(to), transaction.atomic():
         team = teams.lock(actor.team_id)
         invitation = Invitation.objects.get(pk=invitation_id, team=team)
         access.require(teams.afresh(actor, team), access.to_place(invitation.role), team)
         if invitation.accepted_at or invitation.revoked_at:
             raise Over
-        if invitation.sent_at and invitation.sent_at > timezone.now() - AGAIN_AFTER:
-            raise Refused(_("This invitation was sent a moment ago. Wait five minutes before the next mail."))
         if not invitation.is_open:
             _check_room(team, invitation.email)
         _check_pace(team, who)

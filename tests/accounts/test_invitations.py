@@ -5,11 +5,13 @@ from datetime import timedelta
 
 import pytest
 from allauth.account.models import EmailAddress
+from django.core.cache import cache
 from django.core.exceptions import PermissionDenied
 from django.db import connection
 from django.utils import timezone
 
 from accounts import audit, invitations, teams
+from accounts.invitation_pace import give_back
 from accounts.models import AuditEvent, Invitation, Membership, Role, User
 from tests.conftest import character
 
@@ -28,6 +30,10 @@ def invite(by, email="", role="member"):
 
 def accept(person, digest):
     return invitations.accept(token_digest=digest, user=person.user, who=audit.Who(person=person.user))
+
+
+def five_minutes_later():
+    cache.clear()  # where it is held that an address was written to
 
 
 def age(invitation, **fields):
@@ -143,6 +149,7 @@ def test_the_term_follows_the_setting(owner, settings):
 def test_one_that_ran_out_can_be_sent_again(owner, stranger):
     invitation, _ = invite(owner, email="stranger@example.com")
     age(invitation, expires_at=timezone.now() - timedelta(days=1))
+    five_minutes_later()
     renewed, token = invitations.renew(actor=owner.membership, invitation_id=invitation.pk, who=WHO)
     assert renewed.is_open
     assert accept(stranger, invitations.digest(token)).team == owner.team
@@ -189,8 +196,10 @@ def test_mail_is_bounded_by_the_hour_also_across_teams_and_after_revoking(owner,
     seat = Membership.objects.get(team=other, user=owner.user)
     who = audit.Who(person=owner.user)
     invitation, _ = invite(owner, email="ann@example.com")
+    five_minutes_later()
     invitations.renew(actor=owner.membership, invitation_id=invitation.pk, who=who)
     invitations.revoke(actor=owner.membership, invitation_id=invitation.pk, who=who)
+    five_minutes_later()
     invitations.invite(actor=seat, email="ann@example.com", role="member", who=who)
     with pytest.raises(teams.Refused):
         invitations.invite(actor=seat, email="bob@example.com", role="member", who=who)
@@ -201,10 +210,27 @@ def test_mail_is_bounded_by_the_hour_also_across_teams_and_after_revoking(owner,
 
 def test_one_address_is_not_written_to_twice_in_a_row(owner):
     invitation, _ = invite(owner, email="ann@example.com")
-    age(invitation, sent_at=timezone.now())
-    with pytest.raises(teams.Refused):
+    with pytest.raises(teams.Refused):  # also before the first mail is out
         invitations.renew(actor=owner.membership, invitation_id=invitation.pk, who=WHO)
-    age(invitation, sent_at=timezone.now() - timedelta(minutes=6))
+    five_minutes_later()
+    invitations.renew(actor=owner.membership, invitation_id=invitation.pk, who=WHO)
+
+
+def test_revoking_gains_no_second_mail_to_an_address_nor_does_another_team(owner, stranger):
+    invitation, _ = invite(owner, email="ann@example.com")
+    invitations.revoke(actor=owner.membership, invitation_id=invitation.pk, who=WHO)
+    for inviter in (owner, stranger):
+        with pytest.raises(teams.Refused, match="a moment ago"):
+            invite(inviter, email="Ann@example.com")
+    assert Invitation.objects.count() == 1
+
+
+def test_what_was_refused_or_not_sent_holds_nobody_up(owner, teammate):
+    with pytest.raises(teams.Refused, match="in the team already"):
+        invite(owner, email="teammate@example.com")
+    invitations.invite(actor=owner.membership, email="ann@example.com", role="member", who=WHO)
+    give_back("ann@example.com")  # as when no mail server took it
+    invitation = Invitation.objects.get()
     invitations.renew(actor=owner.membership, invitation_id=invitation.pk, who=WHO)
 
 
