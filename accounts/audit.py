@@ -22,6 +22,7 @@ ACTIONS = {
     "key.limits": _("Changed an API key's limits"),
     "team.create": _("Made the team"),
     "team.rename": _("Renamed the team"),
+    "team.concurrency": _("Changed how many jobs may run at once"),
     "team.transfer": _("Handed the team over"),
     "member.invite": _("Invited somebody"),
     "member.join": _("Joined by an invitation"),

@@ -40,8 +40,10 @@ def create_team(*, name: str, owner: User, who: audit.Who = audit.OPERATOR) -> t
 def disable_person(user: User, *, who: audit.Who = audit.OPERATOR) -> bool:
     """Let the person in no more, and end every session at once. False: they were shut out already.
 
-    What they made stays: a team's API keys go on working, whoever made them. Raises Refused for the last operator.
+    What they made stays: a team's API keys go on working, whoever made them. Raises Refused for the last operator,
+    and as _require_power does.
     """
+    _require_power(user, who)
     if leaving.is_last_operator(user):
         raise Refused(
             _("%(person)s is the site's only operator; make somebody else one first.") % {"person": user}
@@ -57,7 +59,8 @@ def disable_person(user: User, *, who: audit.Who = audit.OPERATOR) -> bool:
 
 
 def enable_person(user: User, *, who: audit.Who = audit.OPERATOR) -> bool:
-    """Let the person sign in again. False: they could."""
+    """Let the person sign in again. False: they could. Raises Refused as _require_power does."""
+    _require_power(user, who)
     with transaction.atomic():
         if not User.objects.filter(pk=user.pk, is_active=False).update(is_active=True):
             return False
@@ -65,9 +68,39 @@ def enable_person(user: User, *, who: audit.Who = audit.OPERATOR) -> bool:
     return True
 
 
+def _require_power(user: User, who: audit.Who) -> None:
+    """At the shell everything is allowed. Raises Refused for oneself, and for a superuser where `who` is none."""
+    acting = who.person
+    if acting and (user == acting or (user.is_superuser and not acting.is_superuser)):
+        raise Refused(_("%(person)s is left as it is.") % {"person": user})
+
+
 def _tell_teams_of(user: User, action: str, who: audit.Who) -> None:
     for seat in Membership.objects.filter(user=user, team__deleted_at=None).select_related("team"):
         audit.record(action, team=seat.team, who=who, subject=user)
+
+
+def rename_team(team: Team, *, name: str, who: audit.Who = audit.OPERATOR) -> bool:
+    """Give the team another name. False: it has it, or is deleted. Raises Refused for a name that is none."""
+    name = teams.check_name(name)
+    with transaction.atomic():
+        now = teams.lock(team.pk)
+        if now.deleted_at or now.name == name:
+            return False
+        Team.objects.filter(pk=team.pk).update(name=name)
+        audit.record("team.rename", team=team, who=who, target=name, before=now.name)
+    return True
+
+
+def set_concurrency(team: Team, *, concurrency: int | None, who: audit.Who = audit.OPERATOR) -> bool:
+    """How many of the team's jobs may run at once; None for as many as of any. False: so it was, or it is deleted."""
+    with transaction.atomic():
+        now = teams.lock(team.pk)
+        if now.deleted_at or now.concurrency == concurrency:
+            return False
+        Team.objects.filter(pk=team.pk).update(concurrency=concurrency)
+        audit.record("team.concurrency", team=team, who=who, before=now.concurrency, after=concurrency)
+    return True
 
 
 def disable_team(team: Team, *, who: audit.Who = audit.OPERATOR) -> bool:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.contrib import admin, messages
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
@@ -39,6 +40,9 @@ class SeatInline(admin.TabularInline):
     can_delete = False
     fields = readonly_fields = ("role", "created_at")
     show_change_link = False
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Membership]:
+        return super().get_queryset(request).select_related("user", "team")
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False

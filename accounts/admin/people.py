@@ -54,12 +54,13 @@ class UserAdmin(admin.ModelAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
+    def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
+        """Only what was changed: somebody may have switched the account off since the page was opened."""
+        obj.save(update_fields=form.changed_data)
+
     @admin.action(description=_("Switch off: no sign-in, every session ends"), permissions=["change"])
     def disable(self, request: HttpRequest, chosen: QuerySet[User]) -> None:
         for user in chosen:
-            if user == request.user or (user.is_superuser and not request.user.is_superuser):
-                messages.error(request, gettext("%(person)s is left as it is.") % {"person": user})
-                continue
             try:
                 changed = operators.disable_person(user, who=operator(request))
             except Refused as error:
@@ -70,8 +71,12 @@ class UserAdmin(admin.ModelAdmin):
     @admin.action(description=_("Switch on again"), permissions=["change"])
     def enable(self, request: HttpRequest, chosen: QuerySet[User]) -> None:
         for user in chosen:
-            changed = operators.enable_person(user, who=operator(request))
-            say(request, changed, gettext("%(name)s can sign in again."), user)
+            try:
+                changed = operators.enable_person(user, who=operator(request))
+            except Refused as error:
+                messages.error(request, str(error))
+            else:
+                say(request, changed, gettext("%(name)s can sign in again."), user)
 
 
 @admin.register(Invitation)

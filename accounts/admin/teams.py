@@ -17,7 +17,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from accounts import audit, operators
+from accounts import operators, teams
 from accounts.admin.base import SeatInline, link, operator, say
 from accounts.models import Membership, Purse, Team
 from accounts.models.ledger import PurseKind
@@ -58,6 +58,17 @@ class StateFilter(admin.SimpleListFilter):
         return queryset.filter(**self.states.get(self.value() or "", {}))
 
 
+class TeamForm(forms.ModelForm):
+    def clean_name(self) -> str:
+        name: str = self.cleaned_data["name"]
+        if "name" not in self.changed_data:
+            return name  # it may be older than the rules
+        try:
+            return teams.check_name(name)
+        except teams.Refused as error:
+            raise forms.ValidationError(str(error)) from error
+
+
 class GrantForm(forms.Form):
     """`reference` comes with the page, so that the same page sent twice grants once."""
 
@@ -77,6 +88,7 @@ class TeamAdmin(admin.ModelAdmin):
     list_filter = (StateFilter, "created_at")
     search_fields = ("=id", "name", "memberships__user__email", "=api_keys__public_id")
     ordering = ("-pk",)
+    form = TeamForm
     fields = ("name", "concurrency", "first_of", "created_at", "disabled_at", "deleted_at", "more")
     readonly_fields = ("first_of", "created_at", "disabled_at", "deleted_at", "more")
     inlines = (PurseInline, PeopleInline)
@@ -126,10 +138,11 @@ class TeamAdmin(admin.ModelAdmin):
 
     def save_model(self, request: HttpRequest, obj: Team, form: Any, change: bool) -> None:
         """In the admin's own transaction. Only what was changed: the rest may have changed meanwhile."""
-        obj.save(update_fields=form.changed_data)
+        who = operator(request)
         if "name" in form.changed_data:
-            before = form.initial["name"]
-            audit.record("team.rename", team=obj, who=operator(request), target=obj.name, before=before)
+            operators.rename_team(obj, name=obj.name, who=who)
+        if "concurrency" in form.changed_data:
+            operators.set_concurrency(obj, concurrency=obj.concurrency, who=who)
 
     @admin.action(description=_("Switch off for people and keys"), permissions=["change"])
     def disable(self, request: HttpRequest, chosen: QuerySet[Team]) -> None:
