@@ -1,12 +1,10 @@
 """What allauth asks of this site."""
 
 import logging
-from smtplib import SMTPException
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.account.models import EmailAddress, EmailConfirmation
-from allauth.core import context
 from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
 from allauth.socialaccount.models import SocialApp, SocialLogin
@@ -16,7 +14,7 @@ from django.http import Http404, HttpRequest
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from accounts import invitations, names
+from accounts import invitations, mail, names
 from accounts.models import User
 from lipsyncweb.secretbox import seal, unseal
 
@@ -40,10 +38,10 @@ class AccountAdapter(DefaultAccountAdapter):
         told = {"site_url": settings.SITE_URL, "signup_is_open": settings.ACCOUNT_SIGNUP == "open", **context}
         try:
             super().send_mail(template_prefix, email, told)
-        except (OSError, SMTPException):
+        except mail.UNREACHABLE:
             log.exception("Mail of the kind %s could not be sent.", template_prefix)
             words = _("The site could not send its mail just now. Try again in a few minutes.")
-            messages.error(_request(), words)
+            messages.error(self.request, words)
 
     def get_reset_password_from_key_url(self, key: str) -> str:
         path = reverse("account_reset_password_from_key", kwargs={"uidb36": "UID", "key": "KEY"})
@@ -94,7 +92,3 @@ class MFAAdapter(DefaultMFAAdapter):
 
     def _get_site_name(self) -> str:
         return settings.MFA_TOTP_ISSUER
-
-
-def _request() -> HttpRequest:
-    return context.request

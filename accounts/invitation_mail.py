@@ -1,7 +1,6 @@
 """The mail that carries an invitation's link."""
 
 import logging
-from smtplib import SMTPException
 
 from django.conf import settings
 from django.core.mail import EmailMessage
@@ -11,6 +10,7 @@ from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
 from accounts.invitation_pace import give_back
+from accounts.mail import UNREACHABLE, language_of
 from accounts.models import Invitation, User
 
 log = logging.getLogger(__name__)
@@ -24,15 +24,15 @@ def link(token: str) -> str:
 def send(invitation: Invitation, token: str, *, inviter: User) -> bool:
     """Mail the link to the address that it is for. False when no mail server took it: show the link instead.
 
-    Never within a transaction. In the language of whoever has an account, and otherwise of the page that it
-    was written on.
+    Never within a transaction. In the language of whoever has an account, as all mail to them, and otherwise of
+    the page that it was written on.
     """
     person = User.objects.filter(email__iexact=invitation.email).first()
-    with translation.override((person and person.language) or translation.get_language()):
+    with translation.override(language_of(person) if person else translation.get_language()):
         mail = _mail(invitation, token, inviter)
     try:
         mail.send()
-    except (OSError, SMTPException):
+    except UNREACHABLE:
         # Without the address's mail itself: its link is a secret.
         log.exception("The mail to %s could not be sent", invitation.masked_email)
         give_back(invitation.email)

@@ -30,7 +30,7 @@ class NameForm(forms.ModelForm):
         model = ApiKey
         fields = ["name"]
         labels = {"name": gettext_lazy("Name")}
-        help_texts = {"name": gettext_lazy("What will use it, such as “nightly batch”. For your eyes only.")}
+        help_texts = {"name": gettext_lazy("What will use it, such as “nightly batch”. Shown to your team.")}
         widgets = {"name": forms.TextInput(attrs={"autocomplete": "off"})}
 
     def clean_name(self) -> str:

@@ -1,4 +1,4 @@
-"""The web process starts by itself: what is imported first there is the middleware, and in the tests it is the models."""
+"""The web process starts by itself: it imports the middleware first, and the tests the models."""
 
 import subprocess
 import sys
