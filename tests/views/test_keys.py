@@ -261,6 +261,12 @@ def test_a_filter_shows_its_keys(many, chosen, names):
     assert shown(many, show=chosen) == names
 
 
+def test_a_search_for_what_no_text_holds_finds_as_if_it_were_not_there(owner):
+    answer = owner.client.get(f"{reverse('keys')}?q=%00")
+    assert answer["Location"] == f"{reverse('keys')}?q="
+    assert owner.client.get(f"{reverse('keys')}?q=o%00wner", follow=True).status_code == 200
+
+
 def test_search_finds_by_name_id_label_and_maker(many, teammate):
     key, _plaintext = keys.issue(
         team=many.team, created_by=teammate.user, name="Партия", actor=None, who=audit.UNRECORDED
