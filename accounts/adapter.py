@@ -73,6 +73,13 @@ class SocialAccountAdapter(DefaultSocialAccountAdapter):
         except SocialApp.DoesNotExist as error:
             raise Http404(f"There is no login by {provider} here.") from error
 
+    def is_open_for_signup(self, request: HttpRequest, sociallogin: SocialLogin) -> bool:
+        told = (sociallogin.user.email, *(each.email for each in sociallogin.email_addresses))
+        email = next((each for each in told if each), "")
+        if email and not invitations.lets_sign_up(request.session, email):
+            return False
+        return super().is_open_for_signup(request, sociallogin)
+
     def populate_user(self, request: HttpRequest, sociallogin: SocialLogin, data: dict[str, Any]) -> User:
         user: User = super().populate_user(request, sociallogin, data)
         parts = [data.get("first_name"), data.get("last_name")]

@@ -141,6 +141,14 @@ def waiting_in(session: SessionBase) -> Invitation | None:
     return found if found and found.is_open and found.team.is_open else None
 
 
+def lets_sign_up(session: SessionBase, email: str) -> bool:
+    """Whether an account may be made with that address here: on a site for the invited, a mail is for its own alone."""
+    if settings.ACCOUNT_SIGNUP != "invited":
+        return settings.ACCOUNT_SIGNUP == "open"
+    found = waiting_in(session)
+    return found is not None and found.email in ("", email.strip().lower())
+
+
 def is_for(invitation: Invitation, user: User) -> bool:
     """A mailed one is for the owner of that address alone, since a mail is easily passed on."""
     if not invitation.email or user.email.lower() == invitation.email:

@@ -162,6 +162,7 @@ ACCOUNT_ADAPTER = "accounts.adapter.AccountAdapter"
 MFA_ADAPTER = "accounts.adapter.MFAAdapter"
 SOCIALACCOUNT_ADAPTER = "accounts.adapter.SocialAccountAdapter"
 ACCOUNT_FORMS = {"signup": "accounts.forms.entrance.SignupForm"}
+ACCOUNT_SIGNUP_FORM_CLASS = "accounts.forms.invited.InvitedForm"
 ACCOUNT_PASSWORD_RESET_TOKEN_GENERATOR = "accounts.reset_tokens.ResetTokens"
 # Who may make an account: anybody, whoever was invited to a team, or nobody.
 ACCOUNT_SIGNUP = env.str("ACCOUNT_SIGNUP", default="open")

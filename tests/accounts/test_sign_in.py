@@ -292,6 +292,20 @@ def test_invited_person_may_sign_up_where_others_may_not(owner, settings):
     assert User.objects.filter(email="ada@example.com").exists()
 
 
+def test_mailed_invitation_signs_up_its_own_address_alone(owner, settings):
+    settings.ACCOUNT_SIGNUP = "invited"
+    _, token = invitations.invite(
+        actor=owner.membership, email="bob@example.com", role="member", who=audit.Who()
+    )
+    for email in ("eva@example.com", "ada@example.com"):
+        client = Client()
+        client.get(reverse("join_link", args=[token]))
+        assert "for another address" in sign_up(client, email).content.decode()
+        assert not User.objects.filter(email=email).exists()
+    sign_up(client, "Bob@example.com")
+    assert User.objects.filter(email="bob@example.com").exists()
+
+
 def test_mail_that_cannot_be_sent_is_said_and_nothing_breaks(settings, unused_port):
     settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
     settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", unused_port

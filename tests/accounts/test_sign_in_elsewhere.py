@@ -14,6 +14,7 @@ from django.core import mail
 from django.test import Client
 from django.urls import reverse
 
+from accounts import audit, invitations
 from accounts.models import User
 from tests.accounts.signing_in import is_in, person, show_again, sign_in
 from tests.accounts.signing_in import production as production
@@ -106,6 +107,20 @@ def test_person_known_elsewhere_gets_an_account_and_a_team(elsewhere):
     by_google(again, "ada@example.com", answers=elsewhere)
     assert is_in(again)
     assert User.objects.count() == 1
+
+
+@pytest.mark.parametrize(("email", "let_in"), [("ada@example.com", True), ("eva@example.com", False)])
+def test_mailed_invitation_lets_its_own_address_alone_in_by_another_site(
+    elsewhere, owner, settings, email, let_in
+):
+    settings.ACCOUNT_SIGNUP = "invited"
+    _, token = invitations.invite(
+        actor=owner.membership, email="ada@example.com", role="member", who=audit.Who()
+    )
+    client = Client()
+    client.get(reverse("join_link", args=[token]))
+    by_google(client, email, answers=elsewhere)
+    assert User.objects.filter(email=email).exists() == let_in
 
 
 def test_github_tells_a_confirmed_address(elsewhere):
