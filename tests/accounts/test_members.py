@@ -4,11 +4,11 @@ import threading
 
 import pytest
 from django.core.exceptions import PermissionDenied
-from django.db import connection
 
 from accounts import audit, invitations, members, teams
 from accounts.models import AuditEvent, Invitation, Membership, Role
 from tests.conftest import character
+from tests.racing import at_once
 
 pytestmark = pytest.mark.django_db
 
@@ -146,23 +146,9 @@ def test_each_change_leaves_its_line(owner, teammate):
 
 def two_at_once(work):
     """Run `work(0)` and `work(1)` in threads; True for each that was done, False for a refusal."""
-    results = [None, None]
-
-    def run(number):
-        try:
-            work(number)
-            results[number] = True
-        except teams.Refused:
-            results[number] = False
-        finally:
-            connection.close()
-
-    threads = [threading.Thread(target=run, args=(number,)) for number in (0, 1)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return results
+    results = at_once(lambda: work(0), lambda: work(1))
+    assert all(each is None or isinstance(each, teams.Refused) for each in results)
+    return [each is None for each in results]
 
 
 def two_owners():
@@ -192,10 +178,8 @@ def test_two_owners_who_look_first_leave_a_team_without_one():
 @pytest.mark.django_db(transaction=True)
 def test_of_two_owners_who_leave_at_once_one_stays():
     team, seats = two_owners()
-    barrier = threading.Barrier(2)
 
     def careful(number):
-        barrier.wait()
         members.leave(actor=seats[number], who=WHO)
 
     assert sorted(two_at_once(careful)) == [False, True]
@@ -205,10 +189,8 @@ def test_of_two_owners_who_leave_at_once_one_stays():
 @pytest.mark.django_db(transaction=True)
 def test_of_two_owners_who_step_down_at_once_one_stays():
     team, seats = two_owners()
-    barrier = threading.Barrier(2)
 
     def careful(number):
-        barrier.wait()
         members.change_role(actor=seats[number], seat_id=seats[number].pk, role="member", who=WHO)
 
     assert sorted(two_at_once(careful)) == [False, True]

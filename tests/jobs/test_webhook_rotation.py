@@ -1,11 +1,9 @@
 """A team's signing secrets: one, and for a while after a rotation two."""
 
-import threading
 from datetime import timedelta
 
 import pytest
 from django.core.exceptions import PermissionDenied
-from django.db import connection
 from django.utils import timezone
 from pytest_httpserver import HTTPServer
 from standardwebhooks import Webhook, WebhookVerificationError
@@ -16,6 +14,7 @@ from accounts.teams import webhook_secret
 from jobs.models import RetiredSecret
 from jobs.webhooks import deliver, queue, rotation
 from tests.jobs.receiving import ended
+from tests.racing import at_once
 
 HOUR = timedelta(hours=1)
 
@@ -67,23 +66,15 @@ def test_third_secret_waits_for_the_overlaps_end(owner):
 @pytest.mark.django_db(transaction=True)
 def test_two_rotations_at_once_are_one(owner):
     """A double click, each with the team as it was read before: the second must not retire the first's secret."""
-    barrier, made = threading.Barrier(4), []
-
-    def work() -> None:
-        try:
-            team = Team.objects.get(pk=owner.team.pk)
-            barrier.wait(10)
-            made.append(
-                rotation.rotate(team, actor=owner.membership, keep_for=timedelta(), who=audit.UNRECORDED)
+    read_before = [Team.objects.get(pk=owner.team.pk) for _click in range(4)]
+    made = at_once(
+        *(
+            lambda team=team: rotation.rotate(
+                team, actor=owner.membership, keep_for=timedelta(), who=audit.UNRECORDED
             )
-        finally:
-            connection.close()
-
-    workers = [threading.Thread(target=work) for _ in range(4)]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join()
+            for team in read_before
+        )
+    )
     assert sorted(made) == [False, False, False, True]
     assert RetiredSecret.objects.count() == 1
 
