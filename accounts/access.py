@@ -83,6 +83,11 @@ def to_place(*roles: str) -> str:
     return "team.own" if Role.OWNER in roles else "team.manage"
 
 
+def roles_to_give(actor: Membership) -> list[Role]:
+    """Those that this person may make somebody, or invite them as."""
+    return [role for role in Role if may(actor, to_place(role), actor.team)]
+
+
 @dataclass(frozen=True)
 class Line:
     """One action of the table that people read, and whether each role and each kind of key may do it."""

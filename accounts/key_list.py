@@ -30,17 +30,15 @@ class Filter:
     where: Callable[[datetime], Q]
 
 
-def _active(now: datetime) -> Q:
-    return Q(revoked_at=None) & (Q(expires_at=None) | Q(expires_at__gt=now))
-
-
 FILTERS = {
     each.name: each
     for each in (
-        Filter("active", _("Active"), _active),
+        Filter("active", _("Active"), keys.open_at),
         Filter("limited", _("With limits"), lambda now: key_limits.LIMITED),
         Filter("test", _("Test keys"), lambda now: Q(is_test=True)),
-        Filter("unused", _("Unused for 90 days"), lambda now: _active(now) & Q(used__lt=now - UNUSED_FOR)),
+        Filter(
+            "unused", _("Unused for 90 days"), lambda now: keys.open_at(now) & Q(used__lt=now - UNUSED_FOR)
+        ),
         Filter("expired", _("Expired"), lambda now: Q(revoked_at=None, expires_at__lte=now)),
         Filter("revoked", _("Revoked"), lambda now: Q(revoked_at__isnull=False)),
     )

@@ -224,8 +224,13 @@ def _carry(old: ApiKey, new: ApiKey) -> None:
     new.spent_in_all = new.carried_in_all = old.spent_in_all
 
 
+def open_at(now: datetime) -> Q:
+    """ApiKey.is_active for the database."""
+    return Q(revoked_at=None) & (Q(expires_at=None) | Q(expires_at__gt=now))
+
+
 def _active(now: datetime) -> QuerySet[ApiKey]:
-    return ApiKey.objects.filter(Q(expires_at=None) | Q(expires_at__gt=now), revoked_at=None)
+    return ApiKey.objects.filter(open_at(now))
 
 
 def _save_new(key: ApiKey) -> str:

@@ -5,11 +5,8 @@ What is made with a team (jobs, files, webhooks, connections) is the jobs app's 
 """
 
 from dataclasses import dataclass, field
-from importlib import import_module
-from typing import Any
 
 from allauth.usersessions.models import UserSession
-from django.conf import settings
 from django.contrib.admin.models import LogEntry
 from django.contrib.contenttypes.models import ContentType
 from django.db import transaction
@@ -137,11 +134,9 @@ def _delete_account(user: User, who: audit.Who) -> bool:
 
 def end_sessions(user: User) -> int:
     """Sign the person out everywhere; returns of how many sessions."""
-    store: Any = import_module(settings.SESSION_ENGINE).SessionStore
     sessions = list(UserSession.objects.filter(user=user))
     for session in sessions:
-        store(session.session_key).delete()
-        session.delete()
+        session.end()
     return len(sessions)
 
 

@@ -9,7 +9,8 @@ from django.conf import settings
 from django.core.mail import EmailMessage, get_connection
 from django.utils import translation
 
-from accounts.models import Role, Team, User
+from accounts import access
+from accounts.models import Team, User
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +41,7 @@ def to_managers(team: Team, compose: Compose) -> bool:
 
 def managers(team: Team) -> list[User]:
     """The team's owners and administrators who have an account that is on, the first to join first."""
-    roles = (Role.OWNER, Role.ADMIN)
+    roles = access.RULES["team.manage"]
     joined = User.objects.filter(memberships__team=team, memberships__role__in=roles, is_active=True)
     return list(joined.order_by("memberships__pk"))
 

@@ -8,7 +8,7 @@ from django.db import models, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from accounts import access, audit, invitations, teams
+from accounts import access, audit, invitations, keys, teams
 from accounts.models import ApiKey, Membership, Role, Team
 from accounts.teams import Refused
 
@@ -20,8 +20,7 @@ class Gone(LookupError):
 def of_team(team: Team) -> models.QuerySet[Membership]:
     """Everybody in it, owners first, with the number of live keys that they made here."""
     rank = models.Case(*(models.When(role=role, then=place) for place, role in enumerate(Role.values)))
-    live = models.Q(revoked_at=None) & (models.Q(expires_at=None) | models.Q(expires_at__gt=timezone.now()))
-    made = ApiKey.objects.filter(live, team=team, created_by=models.OuterRef("user"))
+    made = ApiKey.objects.filter(keys.open_at(timezone.now()), team=team, created_by=models.OuterRef("user"))
     counted = made.order_by().values("created_by").annotate(number=models.Count("pk")).values("number")
     seats = Membership.objects.filter(team=team).select_related("user")
     return seats.annotate(rank=rank, keys=models.Subquery(counted)).order_by("rank", "pk")
@@ -31,7 +30,7 @@ def roles_to_give(actor: Membership, seat: Membership) -> list[Role]:
     """What the actor may make of this person, the role they have included; none when it is not theirs to change."""
     if not access.may(actor, access.to_place(seat.role), actor.team):
         return []
-    return [role for role in Role if access.may(actor, access.to_place(role), actor.team)]
+    return access.roles_to_give(actor)
 
 
 def change_role(*, actor: Membership, seat_id: int, role: str, who: audit.Who) -> Membership:

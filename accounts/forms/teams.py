@@ -36,9 +36,7 @@ class InvitationForm(forms.ModelForm):
 
     def __init__(self, *args: Any, actor: Membership, **kwargs: Any):
         super().__init__(*args, **kwargs)
-        choices = [
-            (role.value, role.label) for role in Role if access.may(actor, access.to_place(role), actor.team)
-        ]
+        choices = [(role.value, role.label) for role in access.roles_to_give(actor)]
         self.fields["role"] = forms.ChoiceField(
             label=_("Role"), choices=list(reversed(choices)), initial=Role.MEMBER
         )
