@@ -137,7 +137,6 @@ def fulfil(session: Session) -> tuple[Purchase | None, str]:
             return purchase, "repeated"
         _grant(purchase)
         reversals.catch_up(purchase, session.payment_intent)
-        transaction.on_commit(lambda: reversals.catch_up_late(session.payment_intent))
     return purchase, "granted"
 
 
@@ -249,6 +248,7 @@ def _settle(purchase: Purchase) -> None:
         raise
     if session.is_paid:
         fulfil(session)
+        reversals.catch_up_late(session.payment_intent)
         keep_receipt(purchase, session.receipt_url)
     elif session.status == "expired":
         close(purchase, PurchaseState.EXPIRED)

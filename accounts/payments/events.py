@@ -58,7 +58,11 @@ def _facts(kind: str, found: dict[str, Any]) -> dict[str, Any]:
 
 
 def _paid(row: PaymentEvent, found: dict[str, Any]) -> Found:
-    return sales.fulfil(Session.of(found))
+    session = Session.of(found)
+    purchase, outcome = sales.fulfil(session)
+    if outcome in ("granted", "repeated"):  # repeated: the first may have died before it looked
+        transaction.on_commit(lambda: reversals.catch_up_late(session.payment_intent))
+    return purchase, outcome
 
 
 def _not_paid(state: str) -> Callable[[PaymentEvent, dict[str, Any]], Found]:
