@@ -7,14 +7,11 @@ What is made with a team (jobs, files, webhooks, connections) is the jobs app's 
 from dataclasses import dataclass, field
 
 from allauth.usersessions.models import UserSession
-from django.contrib.admin.models import LogEntry
-from django.contrib.contenttypes.models import ContentType
 from django.db import transaction
-from django.db.models import Model
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from accounts import access, audit, ledger, signals, teams
+from accounts import access, audit, ledger, operators_log, signals, teams
 from accounts.ledger.forgetting import forget_people
 from accounts.models import ApiKey, AuditEvent, Invitation, Membership, Purchase, Role, Team, User
 
@@ -126,7 +123,7 @@ def _delete_account(user: User, who: audit.Who) -> bool:
             _close(team, who)
         for team in found["stays"]:
             audit.record("member.account_deleted", team=team, who=who)
-        _forget_in_the_operators_log(user)
+        operators_log.forget_person(user)
         end_sessions(user)
         user.delete()
     return True
@@ -156,7 +153,7 @@ def _close(team: Team, who: audit.Who) -> None:
     forget_people(team)
     Purchase.objects.filter(team=team).update(person=None, receipt_url="")
     _erase(team)
-    _forget_in_the_operators_log(team)
+    operators_log.forget(team)
     signals.team_closed.send(sender=Team, team=team)
 
 
@@ -164,9 +161,3 @@ def _erase(team: Team) -> None:
     """Of the team's log what was done and when stays; the manager for others refuses even this."""
     lines = AuditEvent._base_manager.filter(team=team)
     lines.update(person=None, subject=None, address=None, target="", details={})
-
-
-def _forget_in_the_operators_log(row: Model) -> None:
-    """The admin's own history names what it changed."""
-    of_its_kind = LogEntry.objects.filter(content_type=ContentType.objects.get_for_model(row))
-    of_its_kind.filter(object_id=str(row.pk)).update(object_repr="-")
