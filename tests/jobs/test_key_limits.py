@@ -232,7 +232,7 @@ def test_a_request_that_waits_for_the_purse_while_its_key_gets_its_first_limit_i
     assert reconciliation.findings() == []
 
 
-def test_a_change_is_answered_with_a_word_of_its_own(client, owner, monkeypatch):
+def test_a_change_is_answered_with_a_word_of_its_own(client, owner):
     """The same over HTTP, with the key revoked by another connection's write between the judgement and the commit."""
     judged = []
 
