@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from allauth.usersessions.models import UserSession
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -87,8 +88,16 @@ def _seats(user: User) -> list[Membership]:
 
 def is_last_operator(user: User) -> bool:
     """Whether nobody else could open the operator's pages."""
-    operators = User.objects.filter(is_active=True, is_staff=True, is_superuser=True)
-    return user.is_superuser and not operators.exclude(pk=user.pk).exists()
+    return user.is_superuser and not _operators().exclude(pk=user.pk).exists()
+
+
+def hold_operators() -> None:
+    """Lock them all, in one order, so that of two who go at once the second sees that the first is gone."""
+    list(_operators().select_for_update(of=("self",)).order_by("pk").values_list("pk"))
+
+
+def _operators() -> QuerySet[User]:
+    return User.objects.filter(is_active=True, is_staff=True, is_superuser=True)
 
 
 def delete_team(*, actor: Membership, who: audit.Who) -> None:
@@ -109,6 +118,8 @@ def _delete_account(user: User, who: audit.Who) -> bool:
     with transaction.atomic():
         # The teams before the person, as all do that change a team's people, or two would wait for one another.
         locked = [teams.lock(seat.team_id) for seat in _seats(user)]
+        if user.is_superuser:
+            hold_operators()
         if not User.objects.select_for_update(of=("self",)).filter(pk=user.pk).exists():
             return True  # a second click
         if [seat.team for seat in _seats(user)] != locked:

@@ -44,11 +44,12 @@ def disable_person(user: User, *, who: audit.Who = audit.OPERATOR) -> bool:
     and as _require_power does.
     """
     _require_power(user, who)
-    if leaving.is_last_operator(user):
-        raise Refused(
-            _("%(person)s is the site's only operator; make somebody else one first.") % {"person": user}
-        )
     with transaction.atomic():
+        leaving.hold_operators()
+        if leaving.is_last_operator(user):
+            raise Refused(
+                _("%(person)s is the site's only operator; make somebody else one first.") % {"person": user}
+            )
         if not User.objects.filter(pk=user.pk, is_active=True).update(
             is_active=False, shut_out_at=timezone.now()
         ):
