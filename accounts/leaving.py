@@ -74,7 +74,7 @@ def _plan(user: User) -> dict[str, list[Team]]:
         others = Membership.objects.filter(team=seat.team).exclude(user=user)
         if not others.exists():
             found["ends"].append(seat.team)
-        elif seat.role == Role.OWNER and not others.filter(role=Role.OWNER).exists():
+        elif seat.role == Role.OWNER and not others.filter(role=Role.OWNER, user__is_active=True).exists():
             found["blocks"].append(seat.team)
         else:
             found["stays"].append(seat.team)

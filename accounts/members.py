@@ -106,7 +106,9 @@ def _keep_an_owner(seat: Membership, role: str | None) -> None:
     """Raise Refused when this seat is the last owner's and would not be one any more."""
     if seat.role != Role.OWNER or role == Role.OWNER:
         return
-    if not Membership.objects.filter(team_id=seat.team_id, role=Role.OWNER).exclude(pk=seat.pk).exists():
+    # Who is switched off cannot act as one.
+    owners = Membership.objects.filter(team_id=seat.team_id, role=Role.OWNER, user__is_active=True)
+    if not owners.exclude(pk=seat.pk).exists():
         raise Refused(_("A team needs an owner, and this is its last one. Hand the team over first."))
 
 
