@@ -51,6 +51,16 @@ class KeyEnded(Exception):
         return _("This key opens nothing any more; create a new one.")
 
 
+class EndsWithItsRoll(Exception):
+    """The key has a successor, so that it may end earlier than it does, and not later."""
+
+    @property
+    def sentence(self) -> str:
+        return _(
+            "This key was rolled and keeps its end: it can end earlier, and not later. Nothing was changed."
+        )
+
+
 class AlreadyRolled(Exception):
     """The key has a successor already. A second click, or somebody else, must not make another one."""
 
@@ -134,7 +144,10 @@ def rename(*, key: ApiKey, name: str, actor: Membership | None, who: audit.Who) 
 
 
 def set_limits(*, key: ApiKey, limits: Limits, actor: Membership | None, who: audit.Who) -> None:
-    """Put these limits in the place of the key's own, from its next request on. Raises KeyEnded for a revoked key.
+    """Put these limits in the place of the key's own, from its next request on.
+
+    Raises KeyEnded for a revoked key, and EndsWithItsRoll where a key that was rolled would get a later end: from a
+    form, say, that stood open since before.
 
     What it has used goes on counting; where nothing was counted, it is read off the ledger.
     """
@@ -145,6 +158,8 @@ def set_limits(*, key: ApiKey, limits: Limits, actor: Membership | None, who: au
         key_limits.put(key, limits)
         if limits == before:
             return
+        if _is_later(limits.expires_at, before.expires_at) and _successors(key).exists():
+            raise EndsWithItsRoll
         if not ApiKey.objects.filter(pk=key.pk, revoked_at=None).update(**limits.columns()):
             raise KeyEnded
         if ledger.counts_credits(limits) and not ledger.counts_credits(before):
@@ -155,7 +170,7 @@ def set_limits(*, key: ApiKey, limits: Limits, actor: Membership | None, who: au
 def roll(
     *, key: ApiKey, overlap: timedelta, by: User | None, actor: Membership | None, who: audit.Who
 ) -> tuple[ApiKey, str]:
-    """Make a key with the same name and limits, and end this one after `overlap`: at once where that is zero.
+    """Make a key with the same name and limits, and end this one after `overlap`; zero revokes it at once.
 
     The new key begins with what the old one has used, so that rolling gives nobody more credits; until the old
     one ends, each counts for itself. Raises KeyEnded and AlreadyRolled.
@@ -166,9 +181,12 @@ def roll(
         # Held before anything is asked: the second of two clicks sees the first one's key.
         limits = key_limits.of(_held(key))
         ends = Value(now + overlap, output_field=DateTimeField())
-        if not _active(now).filter(pk=key.pk).update(expires_at=Least(Coalesce("expires_at", ends), ends)):
+        ended = {"expires_at": Least(Coalesce("expires_at", ends), ends)} | (
+            {} if overlap else {"revoked_at": now}
+        )
+        if not _active(now).filter(pk=key.pk).update(**ended):
             raise KeyEnded
-        if ApiKey.objects.filter(rolled_from=key, revoked_at=None).exists():
+        if _successors(key).exists():
             raise AlreadyRolled
         old = ApiKey.objects.select_related("team").get(pk=key.pk)
         new = ApiKey(team=old.team, created_by=by, name=old.name, is_test=old.is_test, rolled_from=old)
@@ -231,6 +249,16 @@ def open_at(now: datetime) -> Q:
 
 def _active(now: datetime) -> QuerySet[ApiKey]:
     return ApiKey.objects.filter(open_at(now))
+
+
+def _successors(key: ApiKey) -> QuerySet[ApiKey]:
+    """Those that this key was rolled into and that were not revoked."""
+    return ApiKey.objects.filter(rolled_from=key, revoked_at=None)
+
+
+def _is_later(end: datetime | None, other: datetime | None) -> bool:
+    """None is the end that never comes."""
+    return other is not None and (end is None or end > other)
 
 
 def _save_new(key: ApiKey) -> str:

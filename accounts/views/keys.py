@@ -152,8 +152,8 @@ def key_limits_page(request: HttpRequest, pk: int) -> HttpResponse:
         return render(request, "accounts/key_limits.html", {"key": key, "form": form}, status=status)
     try:
         keys.set_limits(key=key, limits=form.limits(), actor=request.membership, who=audit.who(request))
-    except keys.KeyEnded as ended:
-        messages.error(request, ended.sentence)
+    except (keys.KeyEnded, keys.EndsWithItsRoll) as refusal:
+        messages.error(request, refusal.sentence)
     else:
         messages.success(request, _("Saved. The limits hold from the next request on."))
     return redirect("key", key.pk)

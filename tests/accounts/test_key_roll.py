@@ -1,5 +1,6 @@
 """Rolling a key, renaming it, ending it."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -144,3 +145,26 @@ def test_many_rolls_at_once_make_one_key(owner):
     assert sum(isinstance(each, keys.AlreadyRolled) for each in results) == 3
     assert sum(isinstance(each, Exception) for each in results) == 3
     assert ApiKey.objects.filter(rolled_from=owner.key).count() == 1
+
+
+@pytest.mark.parametrize("overlap", [timedelta(), DAY])
+def test_limits_that_stood_open_do_not_bring_a_rolled_key_back(owner, overlap):
+    as_the_form_showed = key_limits.of(owner.key)
+    roll(owner, owner.key, overlap)
+    ends = ApiKey.objects.get(pk=owner.key.pk).expires_at
+    with pytest.raises((keys.KeyEnded, keys.EndsWithItsRoll)):
+        keys.set_limits(
+            key=owner.key,
+            limits=replace(as_the_form_showed, requests_a_minute=5),
+            actor=None,
+            who=audit.UNRECORDED,
+        )
+    assert ApiKey.objects.get(pk=owner.key.pk).expires_at == ends
+    assert bool(keys.authenticate(owner.secret)) is bool(overlap)
+
+
+def test_a_rolled_key_may_end_earlier_and_be_narrowed(owner):
+    roll(owner, owner.key)
+    narrower = Limits(expires_at=timezone.now() + DAY / 2, requests_a_minute=5)
+    keys.set_limits(key=owner.key, limits=narrower, actor=None, who=audit.UNRECORDED)
+    assert key_limits.of(ApiKey.objects.get(pk=owner.key.pk)) == narrower
