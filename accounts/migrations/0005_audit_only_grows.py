@@ -3,6 +3,8 @@
 What names somebody may be erased, and no more: `person` and `subject` with their account, and for a deleted team
 `address`, `target` and `details`, too. Neither TRUNCATE nor SQLite's INSERT OR REPLACE gets around it: both pass by
 the triggers that watch single rows go.
+
+That a team is deleted is read off the log itself: SQLite makes no table anew that another's trigger reads.
 """
 
 from django.db import migrations
@@ -20,7 +22,7 @@ SQLITE = [
         OR (NEW.details IS NOT OLD.details AND NEW.details IS NOT '{}')
         OR (
             (NEW.address IS NOT OLD.address OR NEW.target IS NOT OLD.target OR NEW.details IS NOT OLD.details)
-            AND NOT EXISTS (SELECT 1 FROM accounts_team WHERE id = OLD.team_id AND deleted_at IS NOT NULL)
+            AND NOT EXISTS (SELECT 1 FROM accounts_auditevent WHERE team_id = OLD.team_id AND action = 'team.delete')
         )
     BEGIN SELECT RAISE(ABORT, 'The audit log only grows.'); END
     """,
@@ -52,7 +54,7 @@ POSTGRESQL = [
                     AND NEW.target = OLD.target
                     AND NEW.details = OLD.details
                 )
-                OR EXISTS (SELECT 1 FROM accounts_team WHERE id = OLD.team_id AND deleted_at IS NOT NULL)
+                OR EXISTS (SELECT 1 FROM accounts_auditevent WHERE team_id = OLD.team_id AND action = 'team.delete')
             )
         THEN
             RETURN NEW;

@@ -37,8 +37,6 @@ class Team(models.Model):
     )
 
     class Meta:
-        # A migration that has SQLite make this table anew first drops the trigger audit_no_update, which reads it, and
-        # puts it back after (0005_audit_only_grows).
         verbose_name = _("team")
         verbose_name_plural = _("teams")
 
