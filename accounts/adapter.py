@@ -14,8 +14,9 @@ from django.http import Http404, HttpRequest
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from accounts import invitations, mail, names
+from accounts import mail, names
 from accounts.models import User
+from accounts.teams import invitations
 from lipsyncweb.secretbox import seal, unseal
 
 log = logging.getLogger(__name__)

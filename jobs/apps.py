@@ -5,7 +5,7 @@ class JobsConfig(AppConfig):
     name = "jobs"
 
     def ready(self) -> None:
-        from accounts import key_limits
+        from accounts.keys import limits as key_limits
         from jobs import key_limits as ours
         from jobs import leaving  # noqa: F401  (connects the receivers)
         from lipsyncweb import checks  # noqa: F401  (registers the system checks)

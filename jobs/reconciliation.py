@@ -17,18 +17,19 @@ from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet, Subquery, 
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
-from accounts import ledger, reversals
+from accounts import ledger
 from accounts.ledger.counting import day_of, outstanding
 from accounts.models import ApiKey, Entry, Purchase, Purse, Team
 from accounts.models.ledger import EntryKind, PurseKind
 from accounts.models.sales import PURCHASE, PurchaseState
+from accounts.sales import reversals
 from jobs.models import Job, State, WebhookDelivery
 from jobs.models.deliveries import DeliveryState
 from jobs.models.jobs import ACTIVE_STATES
 
 Row = TypeVar("Row")
 COUNTED = (EntryKind.RESERVE, EntryKind.GIVE_BACK)  # what counts as spent, and what no longer does
-# The references of what goes back; see accounts/reversals.py.
+# The references of what goes back; see accounts/sales/reversals.py.
 REVERSED = Q(reference__startswith="refund:") | Q(reference__startswith="dispute:")
 AT_ONCE = 500  # purchases or their lines that are held in memory
 KEPT_FOR = timedelta(hours=1)  # of an event of Stripe's whose payment is known

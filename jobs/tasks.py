@@ -8,7 +8,8 @@ from typing import Any
 
 from celery.signals import worker_ready, worker_shutting_down
 
-from accounts import alerts, ledger, sales
+from accounts import ledger, sales
+from accounts.ledger import alerts
 from jobs import execute, idempotency, leaving, lifecycle, media, nightly, outbox, remote
 from jobs.providers.embedded import EmbeddedProvider
 from jobs.webhooks import deliver, queue, warn

@@ -163,7 +163,7 @@ MFA_ADAPTER = "accounts.adapter.MFAAdapter"
 SOCIALACCOUNT_ADAPTER = "accounts.adapter.SocialAccountAdapter"
 ACCOUNT_FORMS = {"signup": "accounts.forms.entrance.SignupForm"}
 ACCOUNT_SIGNUP_FORM_CLASS = "accounts.forms.invited.InvitedForm"
-ACCOUNT_PASSWORD_RESET_TOKEN_GENERATOR = "accounts.reset_tokens.ResetTokens"
+ACCOUNT_PASSWORD_RESET_TOKEN_GENERATOR = "accounts.reset_tokens.ResetTokens"  # noqa: S105 - a class
 # Who may make an account: anybody, whoever was invited to a team, or nobody.
 ACCOUNT_SIGNUP = env.str("ACCOUNT_SIGNUP", default="open")
 if ACCOUNT_SIGNUP not in ("open", "invited", "closed"):
@@ -213,8 +213,12 @@ GOOGLE_CLIENT_ID = env.str("GOOGLE_CLIENT_ID", default="")
 GOOGLE_CLIENT_SECRET = env.str("GOOGLE_CLIENT_SECRET", default="")
 GITHUB_CLIENT_ID = env.str("GITHUB_CLIENT_ID", default="")
 GITHUB_CLIENT_SECRET = env.str("GITHUB_CLIENT_SECRET", default="")
-if bool(GOOGLE_CLIENT_ID) != bool(GOOGLE_CLIENT_SECRET) or bool(GITHUB_CLIENT_ID) != bool(GITHUB_CLIENT_SECRET):
-    raise ImproperlyConfigured("Login by Google or GitHub needs both a client id and its secret; one is not set.")
+if bool(GOOGLE_CLIENT_ID) != bool(GOOGLE_CLIENT_SECRET) or bool(GITHUB_CLIENT_ID) != bool(
+    GITHUB_CLIENT_SECRET
+):
+    raise ImproperlyConfigured(
+        "Login by Google or GitHub needs both a client id and its secret; one is not set."
+    )
 SOCIALACCOUNT_PROVIDERS = {
     "google": {
         "APPS": [{"client_id": GOOGLE_CLIENT_ID, "secret": GOOGLE_CLIENT_SECRET}] if GOOGLE_CLIENT_ID else [],

@@ -9,8 +9,9 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from accounts import audit, audit_log, operators
+from accounts import audit, operators
 from accounts.admin.base import ReadOnlyAdmin, SeatInline, link, operator, say
+from accounts.audit import log as audit_log
 from accounts.models import AuditEvent, Invitation, Membership, User
 from accounts.teams import Refused
 

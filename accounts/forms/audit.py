@@ -4,7 +4,7 @@ from django import forms
 from django.utils.translation import gettext_lazy
 
 from accounts import audit
-from accounts.audit_log import Wanted
+from accounts.audit.log import Wanted
 from accounts.forms.filters import Filter
 from accounts.models import AuditEvent, Team
 

@@ -7,8 +7,8 @@ from django import forms
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
-from accounts import invitations
 from accounts.models import User
+from accounts.teams import invitations
 
 
 class InvitedForm(forms.Form):

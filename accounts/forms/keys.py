@@ -9,8 +9,9 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from accounts import key_limits, keys, ledger
-from accounts.key_limits import Limits
+from accounts import keys, ledger
+from accounts.keys import limits as key_limits
+from accounts.keys.limits import Limits
 from accounts.models import ApiKey
 
 YEARS = 100

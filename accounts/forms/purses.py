@@ -7,11 +7,12 @@ from django import forms
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from accounts import ledger, usage
+from accounts import ledger
 from accounts.forms.filters import Filter
+from accounts.ledger import usage
+from accounts.ledger.statement import Wanted
 from accounts.models import Entry, Team
 from accounts.models.ledger import EntryKind, PurseKind
-from accounts.statement import Wanted
 
 DAYS = {"7": _("7 days"), "30": _("30 days"), "90": _("90 days")}
 

@@ -1,4 +1,4 @@
-"""Who did what in a team. Only accounts/audit.py writes here, and only new rows."""
+"""Who did what in a team. Only accounts/audit/ writes here, and only new rows."""
 
 from typing import Any, NoReturn
 

@@ -33,7 +33,7 @@ class ApiKey(models.Model):
         "self", null=True, editable=False, on_delete=models.PROTECT, related_name="+"
     )
 
-    # Its limits; empty is none. accounts/keys.py and, for credits, accounts/ledger.py hold to them.
+    # Its limits; empty is none. accounts/keys/ and, for credits, accounts/ledger/ hold to them.
     expires_at = models.DateTimeField(_("expires"), null=True, blank=True)
     allowed_models = models.JSONField(_("models"), default=list, db_default=[], blank=True)
     resolutions = models.JSONField(_("resolutions"), default=list, db_default=[], blank=True)
@@ -41,7 +41,7 @@ class ApiKey(models.Model):
     requests_a_minute = models.PositiveIntegerField(_("requests a minute"), null=True, blank=True)
     daily_credits = models.PositiveBigIntegerField(_("credits a day"), null=True, blank=True)
     total_credits = models.PositiveBigIntegerField(_("credits in all"), null=True, blank=True)
-    # What counts towards them: reserved or charged, on `spent_day` (UTC) and ever. accounts/ledger.py writes these.
+    # What counts towards them: reserved or charged, on `spent_day` (UTC) and ever. accounts/ledger/ writes these.
     spent_day = models.DateField(null=True, editable=False)
     spent_on_day = models.BigIntegerField(default=0, db_default=0, editable=False)
     spent_in_all = models.BigIntegerField(default=0, db_default=0, editable=False)

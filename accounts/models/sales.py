@@ -1,4 +1,4 @@
-"""What is sold, what was bought, and what Stripe told of it. Only accounts/sales.py writes purchases and events."""
+"""What is sold, what was bought, and what Stripe told of it. Only accounts/sales/ writes purchases and events."""
 
 import uuid
 

@@ -31,7 +31,7 @@ class User(AbstractBaseUser, PermissionsMixin):
     date_joined = models.DateTimeField(_("joined"), default=timezone.now, editable=False)
     # The language of mail to this person, as last chosen on the site; empty: the site's.
     language = models.CharField(max_length=10, blank=True, db_default="", editable=False)
-    # The team that this person works in; accounts/teams.py falls back to another that they belong to.
+    # The team that this person works in; accounts/teams/ falls back to another that they belong to.
     current_team = models.ForeignKey(
         "accounts.Team", null=True, editable=False, on_delete=models.SET_NULL, related_name="+"
     )

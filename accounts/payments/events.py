@@ -9,10 +9,11 @@ from typing import Any
 
 from django.db import IntegrityError, transaction
 
-from accounts import reversals, sales
+from accounts import sales
 from accounts.models import PaymentEvent, Purchase
 from accounts.models.sales import PurchaseState
 from accounts.payments.client import Session
+from accounts.sales import reversals
 
 Found = tuple[Purchase | None, str]  # whose it is, and what it came to
 

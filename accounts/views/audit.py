@@ -10,7 +10,8 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from accounts import audit, audit_log, doors, exports
+from accounts import audit, doors, exports
+from accounts.audit import log as audit_log
 from accounts.forms.audit import AuditFilter
 from accounts.models import AuditEvent
 from lipsyncweb.http.numbers import row_number

@@ -11,9 +11,10 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from accounts import access, audit, doors, invitation_mail, invitations, teams
+from accounts import access, audit, doors, teams
 from accounts.forms.teams import InvitationForm
 from accounts.models import Invitation
+from accounts.teams import invitation_mail, invitations
 from accounts.views.teams import page
 
 

@@ -13,8 +13,11 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from accounts import access, audit, charts, doors, key_limits, key_list, key_usage, keys
+from accounts import access, audit, charts, doors, keys
 from accounts.forms.keys import KeyForm, LimitsForm, NameForm, RollForm
+from accounts.keys import limits as key_limits
+from accounts.keys import listing as key_list
+from accounts.keys import usage as key_usage
 from accounts.models import ApiKey
 from lipsyncweb.http.numbers import row_number
 

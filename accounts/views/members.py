@@ -7,7 +7,8 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
-from accounts import access, audit, doors, members, teams
+from accounts import access, audit, doors, teams
+from accounts.teams import members
 
 
 @doors.team("team.manage")

@@ -11,8 +11,9 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
-from accounts import access, audit, charts, doors, ledger, statement, usage
+from accounts import access, audit, charts, doors, ledger
 from accounts.forms.purses import LimitsForm, UsageForm
+from accounts.ledger import statement, usage
 from accounts.ledger.counting import month_spent
 from accounts.models import Purse, Team
 from accounts.models.ledger import PurseKind

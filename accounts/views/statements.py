@@ -7,8 +7,9 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from accounts import doors, exports, statement
+from accounts import doors, exports
 from accounts.forms.purses import LedgerForm
+from accounts.ledger import statement
 from accounts.views import ledger_words
 
 PAGE = 50

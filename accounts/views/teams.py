@@ -11,9 +11,10 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from accounts import access, audit, doors, invitations, members, teams
+from accounts import access, audit, doors, teams
 from accounts.forms.teams import InvitationForm, TeamForm
 from accounts.models import Membership, Role
+from accounts.teams import invitations, members
 from lipsyncweb.http.numbers import row_number
 
 

@@ -9,7 +9,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from ninja import Router
 
-from accounts import access, key_limits, ledger, usage
+from accounts import access, ledger
+from accounts.keys import limits as key_limits
+from accounts.ledger import usage
 from accounts.models import ApiKey
 from accounts.models.ledger import PurseKind
 from jobs.api import describe, limits, strict

@@ -23,7 +23,8 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.utils.translation import gettext as _
 
-from accounts import audit, key_limits
+from accounts import audit
+from accounts.keys import limits as key_limits
 from accounts.models import ApiKey
 from jobs.api.errors import ApiError
 

@@ -7,7 +7,8 @@ from django.core import mail
 from django.db import connection
 from django.utils import timezone, translation
 
-from accounts import alerts, ledger
+from accounts import ledger
+from accounts.ledger import alerts
 from accounts.ledger.limits import QUIET
 from accounts.models import Purse, Role, Team, User
 from tests.conftest import character

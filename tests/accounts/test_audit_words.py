@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from accounts import audit
-from accounts.key_limits import Limits
+from accounts.keys.limits import Limits
 
 
 @pytest.mark.parametrize("details", [{"secret": "x"}, {"limits": {"secret": "x"}}])

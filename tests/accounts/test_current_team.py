@@ -5,8 +5,9 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from accounts import audit, ledger, members, teams
+from accounts import audit, ledger, teams
 from accounts.models import AuditEvent, Membership, Role, Team, User
+from accounts.teams import members
 from tests.conftest import character
 
 pytestmark = pytest.mark.django_db

@@ -10,9 +10,10 @@ from django.core.exceptions import PermissionDenied
 from django.db import connection
 from django.utils import timezone
 
-from accounts import audit, invitations, teams
-from accounts.invitation_pace import give_back
+from accounts import audit, teams
 from accounts.models import AuditEvent, Invitation, Membership, Role, User
+from accounts.teams import invitations
+from accounts.teams.invitation_pace import give_back
 from tests.conftest import character
 
 pytestmark = pytest.mark.django_db

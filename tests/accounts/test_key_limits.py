@@ -5,8 +5,9 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from accounts import audit, key_limits, keys
-from accounts.key_limits import NO_LIMITS, Limits
+from accounts import audit, keys
+from accounts.keys import limits as key_limits
+from accounts.keys.limits import NO_LIMITS, Limits
 from accounts.models import ApiKey, AuditEvent
 
 

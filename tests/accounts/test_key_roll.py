@@ -8,8 +8,9 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from accounts import audit, key_limits, keys
-from accounts.key_limits import Limits
+from accounts import audit, keys
+from accounts.keys import limits as key_limits
+from accounts.keys.limits import Limits
 from accounts.models import ApiKey, AuditEvent
 from tests.racing import at_once
 

@@ -13,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from accounts import access, audit, keys
-from accounts.key_limits import Limits
+from accounts.keys.limits import Limits
 from accounts.models import ApiKey, AuditEvent, Membership, Role
 from tests.conftest import character
 

@@ -2,8 +2,9 @@
 
 import pytest
 
-from accounts import audit, leaving, members, operators, teams
+from accounts import audit, leaving, operators, teams
 from accounts.models import Membership, Role
+from accounts.teams import members
 from tests.conftest import character
 
 WHO = audit.Who()

@@ -16,9 +16,10 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from accounts import audit, keys, leaving, ledger, members, teams
+from accounts import audit, keys, leaving, ledger, teams
 from accounts.audit import Who
 from accounts.models import AuditEvent, Entry, Invitation, Membership, Purse, Role, Team, User
+from accounts.teams import members
 from jobs import leaving as jobs_leaving
 from jobs import lifecycle, media, queries
 from jobs.key_limits import KeyChanged

@@ -5,8 +5,9 @@ import threading
 import pytest
 from django.core.exceptions import PermissionDenied
 
-from accounts import audit, invitations, members, teams
+from accounts import audit, teams
 from accounts.models import AuditEvent, Invitation, Membership, Role
+from accounts.teams import invitations, members
 from tests.conftest import character
 from tests.racing import at_once
 

@@ -4,8 +4,9 @@ import pytest
 from django.core import mail
 from django.urls import reverse
 
-from accounts import adapter, audit, invitation_mail, invitations, names, teams
+from accounts import adapter, audit, names, teams
 from accounts.models import Team, User
+from accounts.teams import invitation_mail, invitations
 
 BAD = [
     "Visit https://evil.example/x",

@@ -14,8 +14,9 @@ from django.core import mail
 from django.test import Client
 from django.urls import reverse
 
-from accounts import audit, invitations
+from accounts import audit
 from accounts.models import User
+from accounts.teams import invitations
 from tests.accounts.signing_in import is_in, person, show_again, sign_in
 from tests.accounts.signing_in import production as production
 

@@ -7,7 +7,8 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from accounts import audit, keys, ledger, usage
+from accounts import audit, keys, ledger
+from accounts.ledger import usage
 from accounts.models import Entry
 
 DAY = date(2026, 3, 9)

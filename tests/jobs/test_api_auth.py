@@ -4,7 +4,7 @@ import pytest
 from django.utils import timezone
 
 from accounts import audit, keys
-from accounts.key_limits import Limits
+from accounts.keys.limits import Limits
 from accounts.models import ApiKey, Team
 
 pytestmark = pytest.mark.django_db

@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from accounts import audit, keys, ledger
-from accounts.key_limits import Limits
+from accounts.keys.limits import Limits
 from accounts.models import ApiKey
 from jobs import catalog, form_state, key_limits, reconciliation, submit
 from jobs.models import Job

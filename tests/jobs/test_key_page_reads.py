@@ -6,7 +6,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from accounts import key_usage
+from accounts.keys import usage as key_usage
 from accounts.models import Entry
 from jobs import lifecycle, queries
 from tests.jobs.making import claim, make_job, result

@@ -5,9 +5,10 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from accounts import ledger, reversals, sales
+from accounts import ledger, sales
 from accounts.models import Entry, PaymentEvent, Purchase
 from accounts.payments.client import Session
+from accounts.sales import reversals
 from jobs import reconciliation
 from tests.jobs.making import sql
 

@@ -10,8 +10,9 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from accounts import audit, audit_log
+from accounts import audit
 from accounts.audit import Who
+from accounts.audit import log as audit_log
 from accounts.models import AuditEvent, Membership, Role
 from tests.conftest import character
 

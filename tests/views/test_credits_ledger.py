@@ -11,7 +11,8 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
-from accounts import audit, keys, ledger, statement
+from accounts import audit, keys, ledger
+from accounts.ledger import statement
 from accounts.models import ApiKey, Entry, Membership, Team, User
 from accounts.views.ledger_words import sentence
 from jobs import lifecycle

@@ -6,7 +6,7 @@ import pytest
 from django.utils import timezone
 
 from accounts import audit, keys
-from accounts.key_limits import Limits
+from accounts.keys.limits import Limits
 from accounts.models import Role
 from jobs import idempotency
 from jobs.api import body, codes, describe

@@ -14,8 +14,9 @@ from django.db import transaction
 from django.test import Client
 from django.urls import reverse
 
-from accounts import access, audit, invitations
+from accounts import access, audit
 from accounts.models import Role
+from accounts.teams import invitations
 from jobs.models import Connection, Upload
 from tests.accounts.selling import make_purchase
 from tests.conftest import Character, character

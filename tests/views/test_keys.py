@@ -5,8 +5,10 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
-from accounts import audit, key_limits, key_list, keys
-from accounts.key_limits import Limits
+from accounts import audit, keys
+from accounts.keys import limits as key_limits
+from accounts.keys import listing as key_list
+from accounts.keys.limits import Limits
 from accounts.models import ApiKey, AuditEvent, Entry, Role
 from jobs import lifecycle
 from tests.conftest import character

@@ -12,8 +12,9 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.urls import Resolver404, resolve, reverse
 
-from accounts import access, audit, doors, invitations
+from accounts import access, audit, doors
 from accounts.models import Role
+from accounts.teams import invitations
 from jobs.models import Connection, Upload, WebhookSettings
 from jobs.webhooks import rotation
 from tests.conftest import character

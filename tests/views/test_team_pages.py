@@ -10,9 +10,10 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from accounts import access, audit, invitations, members
-from accounts.invitation_pace import give_back
+from accounts import access, audit
 from accounts.models import AuditEvent, Invitation, Membership, Role, Team, User
+from accounts.teams import invitations, members
+from accounts.teams.invitation_pace import give_back
 from tests.accounts.signing_in import mailed_code
 from tests.accounts.signing_in import production as production
 from tests.conftest import PASSWORD, character

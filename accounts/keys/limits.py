@@ -1,6 +1,6 @@
 """What a key may do less than its team: models, resolutions, addresses, pace, credits, and until when.
 
-An empty limit is none. Credits are counted by accounts/ledger.py; the pace by jobs/api/limits.py; models and
+An empty limit is none. Credits are counted by accounts/ledger/; the pace by jobs/api/limits.py; models and
 resolutions are judged by jobs/key_limits.py.
 """
 

@@ -18,9 +18,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from accounts import access, audit, teams
-from accounts.invitation_pace import one_mail
 from accounts.models import AuditEvent, Invitation, Membership, Role, Team, User
 from accounts.teams import Refused
+from accounts.teams.invitation_pace import one_mail
 
 TOKEN_BYTES = 24  # 192 bits
 SESSION_KEY = "invitation"  # where a browser's session keeps the digest of the link that it opened

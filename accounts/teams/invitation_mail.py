@@ -9,9 +9,9 @@ from django.urls import reverse
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
-from accounts.invitation_pace import give_back
 from accounts.mail import UNREACHABLE, language_of
 from accounts.models import Invitation, User
+from accounts.teams.invitation_pace import give_back
 
 log = logging.getLogger(__name__)
 

@@ -11,7 +11,8 @@ from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from accounts import key_limits, keys
+from accounts import keys
+from accounts.keys import limits as key_limits
 from accounts.models import ApiKey, Team
 from accounts.searching import contains
 

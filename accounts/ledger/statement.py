@@ -9,7 +9,7 @@ from itertools import islice
 
 from django.db.models import Q
 
-from accounts import usage
+from accounts.ledger import usage
 from accounts.models import ApiKey, Entry, Purse, Team, User
 from lipsyncweb.http.numbers import row_number
 

@@ -1,6 +1,6 @@
 """The only writer of the audit log: who did what in a team, when and from where. Rows are added and never changed.
 
-Reading it is accounts/audit_log.py.
+Reading it is accounts/audit/log.py.
 """
 
 from dataclasses import dataclass

@@ -6,9 +6,9 @@ from datetime import date
 
 from django.db.models import Count, Sum
 
+from accounts.ledger.usage import Day, span
 from accounts.models import ApiKey, Entry
 from accounts.models.ledger import EntryKind
-from accounts.usage import Day, span
 
 
 @dataclass(frozen=True)

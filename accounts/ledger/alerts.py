@@ -1,5 +1,6 @@
 """Mail to a team when a purse holds less than it asked to be told of: once, until it holds enough again, and rarely."""
 
+import functools
 import logging
 
 from django.conf import settings
@@ -27,7 +28,7 @@ def warn_of_low_purses() -> int:
         if not ledger.note_alerted(purse):
             continue
         try:
-            written = mail.to_managers(purse.team, lambda purse=purse: _letter(purse))
+            written = mail.to_managers(purse.team, functools.partial(_letter, purse))
         except mail.UNREACHABLE:
             log.exception("There is no mail server to write to team %s", purse.team_id)
             ledger.unnote_alerted(purse)

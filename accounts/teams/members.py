@@ -8,9 +8,9 @@ from django.db import models, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from accounts import access, audit, invitations, keys, teams
+from accounts import access, audit, keys, teams
 from accounts.models import ApiKey, Membership, Role, Team
-from accounts.teams import Refused
+from accounts.teams import Refused, invitations
 
 
 class Gone(LookupError):

@@ -1,4 +1,4 @@
-"""Buying credits: a purchase is begun, and later paid or not. What goes back is told in accounts/reversals.py.
+"""Buying credits: a purchase is begun, and later paid or not. What goes back is told in accounts/sales/reversals.py.
 
 Nothing is granted but by fulfil(), which Stripe's webhook and the round of questions both call, in any order and
 as often as they like. docs/credits.md states the rules.
@@ -15,13 +15,14 @@ from django.utils import timezone
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
-from accounts import access, audit, ledger, reversals
+from accounts import access, audit, ledger
 from accounts.access import Actor
 from accounts.audit import Who
 from accounts.models import Pack, Purchase, Team
 from accounts.models.sales import PurchaseState
 from accounts.payments import client
 from accounts.payments.client import Session, StripeTrouble
+from accounts.sales import reversals
 
 log = logging.getLogger(__name__)
 

@@ -1,4 +1,4 @@
-"""The operator's view of what is sold: packs to edit, and purchases to read, which accounts/sales.py writes."""
+"""The operator's view of what is sold: packs to edit, and purchases to read, which accounts/sales/ writes."""
 
 from typing import Any
 

@@ -11,7 +11,8 @@ from django.utils import timezone
 from django.utils.timesince import timesince
 from django.utils.translation import gettext as _
 
-from accounts import audit, usage
+from accounts import audit
+from accounts.ledger import usage
 from accounts.models import ApiKey, AuditEvent, Role, Team, User
 from accounts.models.ledger import PurseKind
 from accounts.searching import contains

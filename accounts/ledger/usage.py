@@ -83,7 +83,7 @@ def names(team: Team, by: str, found: set[Who]) -> dict[Who, str]:
 
     Keys of one name are told apart by their labels. None, and whoever is not there any more, has no name.
     """
-    known = found - {None, ""}
+    known = {who for who in found if who is not None and who != ""}
     if by == "key":
         keys = list(ApiKey.objects.filter(team=team, pk__in=known))
         times = Counter(str(key) for key in keys)

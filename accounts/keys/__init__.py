@@ -1,7 +1,7 @@
 """API keys: `sk_<id>_<secret>`, and `sk_test_<id>_<secret>` for tests.
 
 Made once, shown once, found by one indexed read, rolled, revoked and never deleted. What one may do is
-accounts/key_limits.py.
+accounts/keys/limits.py.
 
 The secret's last six characters are a checksum, so that a mistyped key is refused without a read and a
 secret scanner can tell a key from noise (`PATTERN`, published in docs/api.md and at /api/v1/key-format).
@@ -22,8 +22,9 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from accounts import access, audit, key_limits, ledger, teams
-from accounts.key_limits import NO_LIMITS, Limits
+from accounts import access, audit, ledger, teams
+from accounts.keys import limits as key_limits
+from accounts.keys.limits import NO_LIMITS, Limits
 from accounts.models import ApiKey, Membership, Team, User
 from accounts.models.keys import PREFIX, TEST_PREFIX
 
