@@ -26,7 +26,7 @@ test: $(TEST) ## Run the tests that need no server and no browser
 	$(PY) -m pytest --ignore=tests/browser $(CORES)
 
 test-slow: $(TEST) ## Run the tests with real processes and waits
-	$(PY) -m pytest -m slow --ignore=tests/browser
+	$(PY) -m pytest -m slow --ignore=tests/browser $(CORES)
 
 test-services: $(TEST) ## Run the tests against PostgreSQL, Redis and RabbitMQ
 	$(PY) -m pytest -m services --ignore=tests/browser

@@ -157,7 +157,7 @@ class ConnectionAdmin(admin.ModelAdmin):
         """Nothing: the form has been saved by the service when it was found valid."""
 
     def delete_model(self, request: HttpRequest, obj: Connection) -> None:
-        connections.remove(obj, actor=None)
+        connections.remove(obj, actor=None, who=operator(request))
 
     @admin.action(description=_("Switch off"), permissions=["change"])
     def switch_off(self, request: HttpRequest, chosen: QuerySet[Connection]) -> None:

@@ -71,14 +71,15 @@ def submit(request: HttpRequest) -> HttpResponse:
         spent = Case(When(month__gte=month, then=F("month_spent")), default=0) + 20
         in_use = ApiKey.objects.filter(pk=key.pk, revoked_at=None, team__disabled_at=None)
         room = Q(monthly_cap=None) | Q(monthly_cap__gte=spent)
-        purse.filter(room, Exists(in_use), available__gte=20, reserved__gte=-20).update(
+        open_purse = purse.filter(Exists(in_use))
+        open_purse.filter(room, available__gte=20, reserved__gte=-20).update(
             available=F("available") - 20,
             reserved=F("reserved") + 20,
             month=Case(When(month__gte=month, then=F("month")), default=Value(month)),
             month_spent=spent,
         )
         Entry(
-            purse_id=purse.values("pk"),
+            purse_id=open_purse.values("pk"),
             kind="reserve",
             available_change=-20,
             reserved_change=20,

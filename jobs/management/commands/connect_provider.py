@@ -8,6 +8,7 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from accounts import audit
 from jobs import catalog, connections
 from jobs.catalog.pricing import CREDITS_A_SECOND
 from jobs.models import Connection
@@ -51,7 +52,9 @@ class Command(BaseCommand):
         try:
             # The addresses are judged by the service, which knows names in the same rack.
             connection.full_clean(exclude=["base_url", "callback_base", "key_sealed"], validate_unique=False)
-            connections.save(connection, key=_key(options), secrets=_secrets(options), actor=None)
+            connections.save(
+                connection, key=_key(options), secrets=_secrets(options), actor=None, who=audit.OPERATOR
+            )
         except ValidationError as error:
             told = [f"{name}: {' '.join(texts)}" for name, texts in error.message_dict.items()]
             raise CommandError(" ".join(told)) from error
