@@ -2,9 +2,11 @@
 
 import json
 import logging
+import time
 from typing import Any
 
 from django.conf import settings
+from django.db import DataError
 from django.http import HttpRequest, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 
@@ -37,7 +39,7 @@ def stripe_webhook(request: HttpRequest) -> JsonResponse:
         return _said("The signature is missing, old or does not fit this body.", status=400)
     try:
         outcome = events.take(event)
-    except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError, DataError):
         log.exception("Stripe's event %s is not of the shape that is read here", event.get("id"))
         return _said("The event is not of the expected shape.", status=400)
     log.info("Stripe's event %s (%s): %s", event.get("id"), event.get("type"), outcome)
@@ -62,10 +64,16 @@ def _signed(secret: str, body: bytes, header: str) -> bool:
     import stripe
 
     try:
-        return bool(stripe.WebhookSignature.verify_header(body, header, secret, OLDEST_SECONDS))
+        verified = stripe.WebhookSignature.verify_header(body, header, secret, OLDEST_SECONDS)
+        return bool(verified) and _signed_at(header) < time.time() + OLDEST_SECONDS
     except (stripe.SignatureVerificationError, ValueError, TypeError):
         # The last two are what the library lets through on garbage: no UTF-8, letters that compare to nothing.
         return False
+
+
+def _signed_at(header: str) -> int:
+    """Its first time, as the library reads it: of one in the future it thinks nothing."""
+    return int(next(part[2:] for part in header.split(",") if part.startswith("t=")))
 
 
 def _said(sentence: str, **options: Any) -> JsonResponse:

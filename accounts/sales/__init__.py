@@ -195,7 +195,8 @@ def close(purchase: Purchase, state: str) -> bool:
 
 def keep_receipt(purchase: Purchase, url: str) -> None:
     if url.startswith("https://"):
-        Purchase.objects.filter(pk=purchase.pk, receipt_url="").update(receipt_url=url[:1000])
+        of_a_team = Purchase.objects.filter(pk=purchase.pk, team__deleted_at=None)
+        of_a_team.filter(receipt_url="").update(receipt_url=url[:1000])
 
 
 def _still_open(purchase: Purchase) -> QuerySet[Purchase]:

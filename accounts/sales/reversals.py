@@ -11,7 +11,7 @@ import uuid
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Case, Exists, F, OuterRef, QuerySet, TextField, Value, When
+from django.db.models import Case, Exists, F, OuterRef, QuerySet, Sum, TextField, Value, When
 from django.db.models.functions import Concat
 from django.utils.translation import gettext_noop
 
@@ -110,9 +110,17 @@ def _refund(purchase: Purchase, facts: dict[str, Any]) -> str:
 def _dispute(purchase: Purchase, facts: dict[str, Any]) -> str:
     stage, name = STAGES.get(facts["status"]), facts["id"]
     if stage is None:
+        if not facts["status"].startswith("warning_"):
+            note_problem(
+                purchase, f"A dispute is {facts['status']!r}, which moves no credits; look at it in Stripe."
+            )
         return "noted"
     stages = _stages(purchase)
-    if stages.get(name) in (Dispute.WON, Dispute.LOST, stage):  # one that has ended never changes
+    if (before := stages.get(name)) in (Dispute.WON, Dispute.LOST, stage):  # one that has ended never changes
+        if {before, stage} == {Dispute.WON, Dispute.LOST}:
+            note_problem(
+                purchase, f"A dispute was {before} and is now {stage}, which moves no credits; look at it."
+            )
         return "repeated"
     stages[name] = stage
     # One that was lost is not made good by another, and while any is open the money is not here.
@@ -148,8 +156,8 @@ def _balance(purchase: Purchase, *, reference: str, note: str, who: Who) -> None
     step = due - purchase.credits_due
     if step > 0:
         taken = _take(purchase, step, reference, note)
-    else:  # what was never taken is not returned
-        taken = -min(-step, max(0, purchase.credits_taken - due))
+    else:  # a dispute that is won: what refunds took stays taken, and what was never taken is not returned
+        taken = -min(-step, _taken_by_disputes(purchase))
         _give(purchase, -taken, reference, note)
     Purchase.objects.filter(pk=purchase.pk).update(credits_due=due, credits_taken=F("credits_taken") + taken)
     audit.record(
@@ -161,6 +169,12 @@ def _balance(purchase: Purchase, *, reference: str, note: str, who: Who) -> None
         credits=-taken,
         missing=max(0, due - purchase.credits_taken - taken),
     )
+
+
+def _taken_by_disputes(purchase: Purchase) -> int:
+    """What they took and have not returned."""
+    lines = ledger.entries(purchase.team).filter(reference__startswith=f"dispute:{purchase.pk}:")
+    return -(lines.aggregate(sum=Sum("available_change"))["sum"] or 0)
 
 
 def _take(purchase: Purchase, amount: int, reference: str, note: str) -> int:

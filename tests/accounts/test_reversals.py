@@ -3,7 +3,7 @@
 import pytest
 from django.db import connection, transaction
 
-from accounts import sales
+from accounts import ledger, sales
 from accounts.models import Purchase
 from accounts.payments import events
 from jobs import reconciliation
@@ -112,8 +112,10 @@ def test_lost_dispute_keeps_the_credits(owner, purchase, post):
     post(completed(purchase))
     post(disputed(purchase, "created", "needs_response"))
     post(disputed(purchase, "closed", "lost"))
-    post(disputed(purchase, "closed", "won"))
     assert (available(owner), after(purchase)) == (START, (500, 0, ""))
+    post(disputed(purchase, "closed", "won"))
+    assert (available(owner), after(purchase)[:2]) == (START, (500, 0))
+    assert "was lost and is now won" in after(purchase)[2]
 
 
 def test_won_dispute_gives_back_no_more_than_was_taken(owner, purchase, post):
@@ -124,6 +126,24 @@ def test_won_dispute_gives_back_no_more_than_was_taken(owner, purchase, post):
     assert (available(owner), after(purchase)[:2]) == (0, (200, 300))
     post(disputed(purchase, "closed", "won"))
     assert (available(owner), after(purchase)) == (100, (100, 0, ""))
+
+
+def test_won_dispute_gives_back_what_disputes_took_and_refunds_keep_theirs(owner, purchase, post):
+    post(completed(purchase))
+    spend(owner, START + 400)
+    post(refund(purchase, 500))  # 250 credits, of which 100 are there
+    ledger.grant(team=owner.team, kind="user", amount=1000, reference="others")
+    post(disputed(purchase, "created", "needs_response"))
+    assert (available(owner), after(purchase)[:2]) == (750, (350, 150))
+    post(disputed(purchase, "closed", "won"))
+    assert (available(owner), after(purchase)[:2]) == (1000, (100, 150))
+
+
+def test_dispute_in_a_state_that_is_not_known_is_noted_for_the_operator(owner, purchase, post):
+    post(completed(purchase))
+    post(disputed(purchase, "updated", "appeal_under_review"))
+    assert available(owner) == START + 500
+    assert "appeal_under_review" in after(purchase)[2]
 
 
 def test_end_of_a_dispute_before_its_beginning_takes_nothing(owner, purchase, post):

@@ -9,7 +9,7 @@ import pytest
 import requests
 from werkzeug import Response
 
-from jobs.management.commands.demo import Person
+from jobs.management.commands.demo import Person, hidden_fields
 from tests.faults.conftest import SHORT_LEASES
 from tests.jobs.remotely import Upstream, answer
 from tests.live import ApiClient, LiveSite, until
@@ -17,10 +17,11 @@ from tests.live import ApiClient, LiveSite, until
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 CONNECT = """
+from accounts import audit
 from jobs import connections
 from jobs.models import Connection
 connections.save(
-    Connection(name="farm", base_url={url!r}, callback_base={callback!r}), key={key!r}, secrets={secrets!r}, actor=None
+    Connection(name="farm", base_url={url!r}, callback_base={callback!r}), key={key!r}, secrets={secrets!r}, actor=None, who=audit.UNRECORDED
 )
 """
 SECRET = """
@@ -85,10 +86,9 @@ def test_a_submission_in_the_browser_sends_its_upload_and_completes(front, farm)
     person.sign_up()
     portrait = requests.get(f"{front.url}/samples/portrait.png", timeout=30).content
     page = person.session.get(f"{front.url}/generate/lipsync-image", timeout=30)
-    token = page.text.split('name="csrfmiddlewaretoken" value="')[1].split('"')[0]
     sent = person.session.post(
         f"{front.url}/uploads",
-        data={"csrfmiddlewaretoken": token, "kind": "image"},
+        data={**hidden_fields(page.text), "kind": "image"},
         files={"file": ("me.png", portrait)},
         headers={"Referer": page.url},
         timeout=60,

@@ -136,18 +136,25 @@ class Person:
 
     def _post(self, path: str, *, form_page: str = "", **values: str) -> requests.Response:
         form = self.session.get(self.site + (form_page or path), timeout=30)
-        token = find(
-            r'(?<=name="csrfmiddlewaretoken" value=")[^"]+', form.text, f"There is no form on {form.url}."
-        )
+        hidden = hidden_fields(form.text)
+        if not hidden:
+            raise DemoFailed(f"There is no form on {form.url}.")
         page = self.session.post(
             self.site + path,
-            data={"csrfmiddlewaretoken": token, **values},
+            data={**hidden, **values},
             headers={"Referer": form.url},
             timeout=30,
         )
         if page.status_code != 200:
             raise DemoFailed(f"POST {path} answered {page.status_code}.")
         return page
+
+
+def hidden_fields(page: str) -> dict[str, str]:
+    """What a page's forms send unseen: the token against forgery, and the team that they were opened in."""
+    return dict(
+        re.findall(r'<input type="hidden" name="(csrfmiddlewaretoken|for_team)" value="([^"]*)"', page)
+    )
 
 
 class Client:
