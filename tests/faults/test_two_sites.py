@@ -21,7 +21,8 @@ from accounts import audit
 from jobs import connections
 from jobs.models import Connection
 connections.save(
-    Connection(name="farm", base_url={url!r}, callback_base={callback!r}), key={key!r}, secrets={secrets!r}, actor=None, who=audit.UNRECORDED
+    Connection(name="farm", base_url={url!r}, callback_base={callback!r}), key={key!r}, secrets={secrets!r},
+    actor=None, who=audit.UNRECORDED,
 )
 """
 SECRET = """
