@@ -37,6 +37,23 @@ def create_team(*, name: str, owner: User, who: audit.Who = audit.OPERATOR) -> t
     return team, True
 
 
+def make_owner(team: Team, user: User, *, who: audit.Who = audit.OPERATOR) -> bool:
+    """Give a team an owner, be they in it or not: where those that it has cannot sign in any more.
+
+    False: they own it already. Raises Refused for a deleted team.
+    """
+    with transaction.atomic():
+        if teams.lock(team.pk).deleted_at:
+            raise Refused(_("The team %(name)s is deleted.") % {"name": team.pk})
+        seat = Membership.objects.filter(team=team, user=user).first()
+        if seat and seat.role == Role.OWNER:
+            return False
+        Membership.objects.update_or_create(team=team, user=user, defaults={"role": Role.OWNER})
+        before = {"before": seat.role} if seat else {}
+        audit.record("member.role", team=team, who=who, subject=user, **before, after=Role.OWNER)
+    return True
+
+
 def disable_person(user: User, *, who: audit.Who = audit.OPERATOR) -> bool:
     """Let the person in no more, and end every session at once. False: they were shut out already.
 

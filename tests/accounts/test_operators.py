@@ -42,6 +42,15 @@ def test_create_team_makes_one_team_however_often(owner):
     assert told() == [("team.create", True)]
 
 
+def test_make_owner_opens_a_team_whose_owners_cannot_sign_in(owner, teammate, stranger):
+    for person in (teammate, stranger):
+        said = run("make_owner", str(owner.team.pk), person.user.email)
+        assert said == f"{person.user.email} owns {owner.team.name} (id {owner.team.pk}) now."
+        assert Membership.objects.get(team=owner.team, user=person.user).role == Role.OWNER
+        assert "nothing changed" in run("make_owner", str(owner.team.pk), person.user.email)
+    assert told() == [("member.role", True)] * 2
+
+
 @pytest.mark.parametrize(
     ("command", "sentence"),
     [
