@@ -257,5 +257,5 @@ def _settle(purchase: Purchase) -> None:
     elif session.status == "open" and age > GIVEN_UP_AFTER:
         client.end(purchase)
         close(purchase, PurchaseState.EXPIRED)
-    elif age > PENDING_AT_MOST:
+    if age > PENDING_AT_MOST:  # also one whose payment was not the purchase's
         close(purchase, PurchaseState.FAILED)

@@ -97,6 +97,17 @@ def test_slow_payment_is_waited_for_and_given_up_after_two_weeks(owner, stripe_s
     assert state(purchase) == "failed"
 
 
+def test_payment_of_another_sum_is_not_asked_about_for_ever(owner, stripe_site):
+    purchase = make_purchase(owner)
+    told(stripe_site, purchase, status="complete", payment_status="paid", amount_total=1)
+    make_due(purchase)
+    assert sales.settle_open() == 1
+    assert state(purchase) == "open"
+    make_due(purchase, age=timedelta(days=15))
+    assert sales.settle_open() == 1
+    assert (state(purchase), available(owner)) == ("failed", START)
+
+
 def test_purchase_that_never_reached_stripe_is_closed_without_asking(owner, stripe_site):
     purchase = make_purchase(owner, session_id=None)
     make_due(purchase, age=timedelta(hours=25))
