@@ -337,13 +337,14 @@ def test_one_delivery_has_one_request_under_way_over_all_workers(owner, guarded)
 @pytest.mark.django_db(transaction=True)
 def test_several_workers_send_each_once_and_never_one_twice_at_a_time(owner, stranger):
     """Four deliverers at once, as nudges for a burst of jobs start them, and a receiver that watches."""
-    lock, under_way, most = threading.Lock(), [], []
+    lock, under_way, two_at_once = threading.Lock(), [], threading.Event()
 
     def watch(connected: socket.socket) -> None:
         with lock:
             under_way.append(connected)
-            most.append(len(under_way))
-        time.sleep(0.02)
+            if len(under_way) > 1:
+                two_at_once.set()
+        two_at_once.wait(10)  # the first is held until another comes
         with lock:
             under_way.remove(connected)
         fixed()(connected)
@@ -368,7 +369,7 @@ def test_several_workers_send_each_once_and_never_one_twice_at_a_time(owner, str
     assert sink.visits == 24
     assert len(set(ids)) == 24
     assert DeliveryAttempt.objects.filter(status=200, number=1).count() == 24
-    assert max(most) > 1
+    assert two_at_once.is_set()
 
 
 @pytest.mark.django_db(transaction=True)
