@@ -4,7 +4,6 @@ import json
 import re
 import socket
 import threading
-import time
 
 import pytest
 from django.db import connection
