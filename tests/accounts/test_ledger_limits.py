@@ -109,6 +109,8 @@ def test_the_other_purse_and_another_team_have_their_own_cap(owner, stranger):
     cap(owner, 0)
     reserve(stranger, 10)
     ledger.reserve(team=owner.team, kind="user", amount=10, reference="u", source=ledger.Source())
+    assert purse(stranger).month_spent == ledger.balances(owner.team).user.month_spent == 10
+    assert purse(owner).month_spent == 0
 
 
 def test_a_new_month_by_utc_begins_at_nothing(owner, clock):
