@@ -19,11 +19,17 @@ class BadName(ValueError):
 
 def check(name: str) -> str:
     """The name without spaces around it. Raises BadName."""
-    name = name.strip()
-    if not name.isprintable():
-        raise BadName(_("The name may hold printable characters only."))
+    name = printable(name)
     if has_address(name):
         raise BadName(_("The name may hold no web address."))
+    return name
+
+
+def printable(name: str) -> str:
+    """The same of a name that is read in its team alone, such as a key's: it may hold an address."""
+    name = name.strip()
+    if not name.isprintable():  # line breaks, marks of direction and the like
+        raise BadName(_("The name may hold printable characters only."))
     return name
 
 

@@ -9,7 +9,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from accounts import keys, ledger
+from accounts import ledger, names
 from accounts.keys import limits as key_limits
 from accounts.keys.limits import Limits
 from accounts.models import ApiKey
@@ -37,10 +37,9 @@ class NameForm(forms.ModelForm):
     def clean_name(self) -> str:
         name: str = self.cleaned_data["name"]
         try:
-            keys.check_name(name)
-        except keys.BadName as error:
+            return names.printable(name)
+        except names.BadName as error:
             raise forms.ValidationError(str(error)) from error
-        return name
 
 
 class LimitsForm(forms.Form):

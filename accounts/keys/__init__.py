@@ -22,7 +22,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from accounts import access, audit, ledger, teams
+from accounts import access, audit, ledger, names, teams
 from accounts.keys import limits as key_limits
 from accounts.keys.limits import NO_LIMITS, Limits
 from accounts.models import ApiKey, Membership, Team, User
@@ -38,10 +38,6 @@ CHECKSUM = gettext_lazy(
     "in base 62 with the digits 0-9, a-z, A-Z."
 )
 USE_IS_NOTED_EVERY = timedelta(minutes=1)
-
-
-class BadName(ValueError):
-    """A name that holds line breaks, marks of direction or the like: it would be read as something else."""
 
 
 class KeyEnded(Exception):
@@ -70,12 +66,6 @@ class AlreadyRolled(Exception):
         return _("This key was rolled already; roll the key that takes its place.")
 
 
-def check_name(name: str) -> None:
-    """Raise BadName for one that is not all printable."""
-    if not name.isprintable():
-        raise BadName(_("The name may hold printable characters only."))
-
-
 def issue(
     *,
     team: Team,
@@ -88,11 +78,10 @@ def issue(
 ) -> tuple[ApiKey, str]:
     """Make a key. The second value is the whole key: the only time that it can be seen.
 
-    `actor` None stands for the operator and for the site itself, here and below. Raises BadName, and as all that
+    `actor` None stands for the operator and for the site itself, here and below. Raises names.BadName, and as all that
     change a key PermissionDenied.
     """
-    check_name(name.strip())
-    key = ApiKey(team=team, created_by=created_by, name=name.strip(), is_test=is_test)
+    key = ApiKey(team=team, created_by=created_by, name=names.printable(name), is_test=is_test)
     key_limits.put(key, limits)
     with transaction.atomic():
         _require(actor, team)
@@ -134,9 +123,8 @@ def note_use(key: ApiKey, *, address: str | None = None) -> None:
 
 
 def rename(*, key: ApiKey, name: str, actor: Membership | None, who: audit.Who) -> None:
-    """Call the key something else. Raises BadName."""
-    name = name.strip()
-    check_name(name)
+    """Call the key something else. Raises names.BadName."""
+    name = names.printable(name)
     with transaction.atomic():
         _require(actor, key.team)
         if ApiKey.objects.filter(pk=key.pk).exclude(name=name).update(name=name):

@@ -1,5 +1,8 @@
 """The people of a team: roles, removing, leaving, handing over."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -15,13 +18,8 @@ from accounts.teams import members
 @require_POST
 def member_role(request: HttpRequest, pk: int) -> HttpResponse:
     role = request.POST.get("role", "")
-    try:
+    with _refusals_told(request):
         seat = members.change_role(actor=request.membership, seat_id=pk, role=role, who=audit.who(request))
-    except members.Gone:
-        raise Http404 from None
-    except teams.Refused as refusal:
-        messages.error(request, str(refusal))
-    else:
         messages.success(
             request,
             _("%(person)s: the role is %(role)s now.")
@@ -39,13 +37,8 @@ def member_remove(request: HttpRequest, pk: int) -> HttpResponse:
     access.require(request.membership, access.to_place(seat.role), request.team)
     if request.method != "POST":
         return render(request, "accounts/member_remove.html", {"seat": seat})
-    try:
+    with _refusals_told(request):
         members.remove(actor=request.membership, seat_id=pk, who=audit.who(request))
-    except members.Gone:
-        raise Http404 from None
-    except teams.Refused as refusal:
-        messages.error(request, str(refusal))
-    else:
         messages.success(request, _("%(person)s is out of the team.") % {"person": seat.user.get_full_name()})
     return redirect("team")
 
@@ -74,15 +67,21 @@ def team_transfer(request: HttpRequest, pk: int) -> HttpResponse:
     seat = get_object_or_404(members.of_team(request.team), pk=pk)
     if request.method != "POST":
         return render(request, "accounts/team_transfer.html", {"seat": seat})
-    try:
+    with _refusals_told(request):
         members.transfer(actor=request.membership, seat_id=pk, who=audit.who(request))
-    except members.Gone:
-        raise Http404 from None
-    except teams.Refused as refusal:
-        messages.error(request, str(refusal))
-    else:
         messages.success(
             request,
             _("%(person)s owns the team now, and you are an admin.") % {"person": seat.user.get_full_name()},
         )
     return redirect("team")
+
+
+@contextmanager
+def _refusals_told(request: HttpRequest) -> Iterator[None]:
+    """What cannot be done is said on the next page; who is not in the team any more is not found."""
+    try:
+        yield
+    except members.Gone:
+        raise Http404 from None
+    except teams.Refused as refusal:
+        messages.error(request, str(refusal))

@@ -6,7 +6,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.urls import reverse
 
-from accounts import audit, keys
+from accounts import audit, keys, names
 from accounts.models import ApiKey
 
 pytestmark = pytest.mark.django_db
@@ -21,7 +21,7 @@ def test_a_name_that_is_not_printable_is_refused_at_every_door(owner, name):
     answer = owner.client.post(reverse("keys"), {"name": name})
     assert answer.status_code == 422
     assert "printable characters only" in answer.content.decode()
-    with pytest.raises(keys.BadName):
+    with pytest.raises(names.BadName):
         keys.issue(team=owner.team, created_by=owner.user, name=name, actor=None, who=audit.UNRECORDED)
     with pytest.raises(CommandError, match="printable"):
         call_command("issue_key", email="owner@example.com", name=name)

@@ -8,7 +8,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from accounts import audit, keys
+from accounts import audit, keys, names
 from accounts.keys import limits as key_limits
 from accounts.keys.limits import Limits
 from accounts.models import ApiKey, AuditEvent
@@ -136,7 +136,7 @@ def test_what_is_done_to_a_key_is_recorded(owner):
 
 
 def test_a_name_that_is_not_printable_is_no_new_name(owner):
-    with pytest.raises(keys.BadName):
+    with pytest.raises(names.BadName):
         keys.rename(key=owner.key, name="one\ntwo", actor=None, who=audit.UNRECORDED)
 
 

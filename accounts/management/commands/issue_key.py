@@ -6,7 +6,7 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.core.validators import validate_email
 
-from accounts import audit, keys
+from accounts import audit, keys, names
 from accounts.models import Team, User
 from accounts.teams import current_membership, first_team
 
@@ -28,8 +28,8 @@ class Command(BaseCommand):
         except ValidationError as error:
             raise CommandError(f"{email!r} is not an e-mail address.") from error
         try:
-            keys.check_name(options["name"].strip())
-        except keys.BadName as error:
+            names.printable(options["name"])
+        except names.BadName as error:
             raise CommandError(str(error)) from error
         user = User.objects.filter(email__iexact=email).first()
         if user is None:
