@@ -11,11 +11,15 @@ from jobs.line import AHEAD, with_ahead
 from jobs.models import Job
 from jobs.wire import states
 
-ONE_JOB = f"SELECT jobs_job.*, {AHEAD} AS ahead FROM jobs_job WHERE id = %s AND team_id = %s AND is_test = %s"  # noqa: S608
+ONE_JOB = (
+    f"SELECT jobs_job.*, {AHEAD} AS ahead FROM jobs_job "  # noqa: S608
+    "WHERE id = %s AND team_id = %s AND is_test = %s AND deleted_at IS NULL"
+)
 
 
 def of_team(team: Team) -> QuerySet[Job]:
-    return Job.objects.filter(team=team)
+    """Those that nobody has deleted."""
+    return Job.objects.filter(team=team, deleted_at=None)
 
 
 def history(team: Team, *, before: datetime | None = None, limit: int = 20) -> list[Job]:
@@ -28,7 +32,7 @@ def history(team: Team, *, before: datetime | None = None, limit: int = 20) -> l
 
 def last_of_key(key: ApiKey, *, limit: int) -> list[Job]:
     """What this key submitted last, newest first: of its own team, which a key never leaves."""
-    return list(Job.objects.filter(key=key).order_by("-created_at", "-pk")[:limit])
+    return list(Job.objects.filter(key=key, deleted_at=None).order_by("-created_at", "-pk")[:limit])
 
 
 def detail(team: Team, job_id: uuid.UUID) -> Job:
@@ -39,7 +43,9 @@ def detail(team: Team, job_id: uuid.UUID) -> Job:
 def team_of(job_id: uuid.UUID, seats: list[Membership]) -> Team | None:
     """Whose job it is, among the teams that the person is in; None for all others, there or not."""
     mine = {seat.team_id: seat.team for seat in seats}
-    found = Job.objects.filter(pk=job_id, team__in=mine).values_list("team", flat=True).first()
+    found = (
+        Job.objects.filter(pk=job_id, team__in=mine, deleted_at=None).values_list("team", flat=True).first()
+    )
     return mine.get(found) if found else None
 
 

@@ -16,7 +16,7 @@ from accounts import access, ledger
 from accounts.access import Actor
 from accounts.models import ApiKey, Team
 from accounts.models.ledger import PurseKind
-from jobs import connections, idempotency, inputs, key_limits, lifecycle, trials
+from jobs import connections, idempotency, inputs, key_limits, lifecycle, searching, trials
 from jobs.catalog.base import Lengths
 from jobs.catalog.pricing import MINIMUM_SECONDS, billed_seconds, credits_for
 from jobs.form_state import FormState
@@ -83,6 +83,7 @@ def prepare(
     price = _price(form_state, own, seconds or {})
     job.webhook = queue.check_url(webhook, field="webhook") if webhook else queue.default_url(team, actor)
     job.form_state = form_state.to_json(label=inputs.label(form_state, own))
+    job.search = searching.text_of(str(job.pk), job.form_state, job.reference)
     if job.is_test:
         price = replace(price, credits=0)
         _make_test(job, form_state, provider)

@@ -1,4 +1,4 @@
-"""Jobs and what surrounds them. Dependencies point one way: media, providers <- jobs <- events, outbox, deliveries."""
+"""Jobs and what surrounds them. Dependencies point one way: media, providers <- jobs <- all that is about a job."""
 
 from jobs.models.deliveries import (
     DeliveryAttempt,
@@ -8,9 +8,10 @@ from jobs.models.deliveries import (
     WebhookSettings,
 )
 from jobs.models.jobs import IdempotencyKey, Job, JobEvent, Outbox, State
-from jobs.models.media import Upload
+from jobs.models.media import PartialUpload, Upload
 from jobs.models.nightly import Reconciliation
 from jobs.models.providers import Connection, InboundWebhook
+from jobs.models.retention import JobInput, Retention
 
 __all__ = [
     "Connection",
@@ -19,9 +20,12 @@ __all__ = [
     "InboundWebhook",
     "Job",
     "JobEvent",
+    "JobInput",
     "Outbox",
+    "PartialUpload",
     "Receiver",
     "Reconciliation",
+    "Retention",
     "RetiredSecret",
     "State",
     "Upload",

@@ -108,6 +108,17 @@ class Job(models.Model):
     width = models.PositiveIntegerField(null=True)
     height = models.PositiveIntegerField(null=True)
 
+    poster_file = models.CharField(
+        max_length=200, blank=True, default="", db_default=""
+    )  # a JPEG of the result
+
+    # What people do with it afterwards. A kept job has no end (expires_at is empty); a deleted one is a row without
+    # contents, which no page and no answer shows.
+    keep = models.BooleanField(default=False, db_default=False)
+    deleted_at = models.DateTimeField(null=True)
+    # What the history's search looks through, in lower case: names, words, ids. Written with the job.
+    search = models.TextField(blank=True, default="", db_default="")
+
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     started_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)
@@ -116,10 +127,39 @@ class Job(models.Model):
     class Meta:
         ordering = ["-created_at", "-pk"]
         indexes = [
-            # The history page: a team's jobs, newest first.
-            models.Index(fields=["team", "-created_at", "-id"], name="job_by_team"),
-            # A key's page: what it submitted last.
-            models.Index(fields=["key", "-created_at", "-id"], name="job_by_key"),
+            # The history page: a team's jobs, newest first, and those of one status, model or person.
+            models.Index(
+                fields=["team", "-created_at", "-id"], name="job_by_team", condition=models.Q(deleted_at=None)
+            ),
+            models.Index(
+                fields=["team", "state", "-created_at", "-id"],
+                name="job_by_state",
+                condition=models.Q(deleted_at=None),
+            ),
+            models.Index(
+                fields=["team", "model", "-created_at", "-id"],
+                name="job_by_model",
+                condition=models.Q(deleted_at=None),
+            ),
+            models.Index(
+                fields=["team", "person", "-created_at", "-id"],
+                name="job_by_person",
+                condition=models.Q(deleted_at=None),
+            ),
+            # A key's page: what it submitted last; the history of one key.
+            models.Index(
+                fields=["key", "-created_at", "-id"], name="job_by_key", condition=models.Q(deleted_at=None)
+            ),
+            # How long the last jobs of a kind took (jobs/forecast.py).
+            models.Index(
+                fields=["model", "connection", "-finished_at"],
+                name="job_by_pace",
+                condition=models.Q(state="completed", is_test=False),
+            ),
+            # Deleted jobs whose rows are to go.
+            models.Index(
+                fields=["deleted_at"], name="job_deleted", condition=models.Q(deleted_at__isnull=False)
+            ),
             # The API's list of the jobs that a client gave one reference.
             models.Index(fields=["team", "reference", "-created_at", "-id"], name="job_by_reference"),
             # The next in a line, a job's position, the least turn. With what some are passed over for: files that
