@@ -1,6 +1,6 @@
 from django.urls import path
 
-from jobs.views import connections, generate, history, pricing, site, webhooks
+from jobs.views import connections, generate, history, job, pricing, site, webhooks
 
 urlpatterns = [
     path("", site.home, name="home"),
@@ -15,9 +15,9 @@ urlpatterns = [
     path("uploads/<uuid:pk>", generate.upload_file, name="upload_file"),
     path("jobs", history.history, name="history"),
     path("jobs/rows", history.history_rows, name="history_rows"),
-    path("jobs/<uuid:job_id>", history.job, name="job"),
-    path("jobs/<uuid:job_id>/card", history.job_card, name="job_card"),
-    path("jobs/<uuid:job_id>/cancel", history.cancel, name="cancel"),
+    path("jobs/<uuid:job_id>", job.job, name="job"),
+    path("jobs/<uuid:job_id>/card", job.job_card, name="job_card"),
+    path("jobs/<uuid:job_id>/cancel", job.cancel, name="cancel"),
     path("connections", connections.connection_list, name="connections"),
     path("connections/new", connections.connection_new, name="connection_new"),
     path("connections/<int:pk>", connections.connection_edit, name="connection_edit"),
