@@ -1,23 +1,14 @@
-"""What a file is and how long it lasts, found out by a short-lived process that may die of it.
+"""What a file is and how long it lasts, found out by a short-lived process (`confined`) that may die of it."""
 
-`python -m jobs.engine.probe KIND PATH LIMITS PARENT` prints one JSON object: the fields of `Probe`, or
-{"error": {"code", "sentence"}}. LIMITS is JSON, PARENT the number of the process that must be its parent.
-"""
-
-import json
-import os
-import subprocess
 import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from jobs.engine import confine
-from jobs.engine.errors import EngineDied, InputError
-from jobs.engine.formats import NOUNS, Kind, sniff
+from jobs.engine import confined
+from jobs.engine.formats import Kind, sniff
 from jobs.engine.limits import DEFAULT, Limits
 
-SECONDS = 20.0  # of wall clock and of processor
 MEMORY = 2 * 1024**3  # bytes of address space: 40 megapixels with transparency take 0.7 GB
 # How far behind the header's length the padding of a codec's last frame may reach, in seconds.
 PADDING = 0.15
@@ -37,70 +28,24 @@ class Probe:
     channels: int | None = None  # of sound, 0 for a video without
 
 
-def probe(path: Path, *, kind: Kind, limits: Limits = DEFAULT, wall_seconds: float = SECONDS) -> Probe:
+def probe(
+    path: Path, *, kind: Kind, limits: Limits = DEFAULT, wall_seconds: float = confined.SECONDS
+) -> Probe:
     """Look into a file in a process of its own.
 
     Raises InputError (image_unreadable, audio_unreadable, video_unreadable, too_large, too_long,
     unsupported_format), and EngineDied when the process could not do its work for a reason of its own.
     """
-    command = [sys.executable, "-m", "jobs.engine.probe", kind, str(Path(path).absolute())]
-    command += [json.dumps(asdict(limits)), str(os.getpid())]
-    try:
-        done = subprocess.run(
-            command,
-            cwd=confine.ROOT,
-            env=confine.bare_environment(),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=wall_seconds,
-        )
-    except subprocess.TimeoutExpired as error:
-        raise poison(kind) from error
-    if done.returncode < 0:  # a signal: out of processor time, or a fault in a decoder
-        raise poison(kind)
-    return _answer(done)
-
-
-def poison(kind: Kind) -> InputError:
-    """The error for a file that has to be given up in mid-work."""
-    return InputError(
-        f"{kind}_unreadable",
-        f"The {NOUNS[kind]} could not be read within the limits of time and memory. Export it again, smaller "
-        "or in another format, and send the new file.",
-    )
-
-
-def _answer(done: subprocess.CompletedProcess[bytes]) -> Probe:
-    try:
-        answer = json.loads(done.stdout)
-    except ValueError as error:
-        detail = done.stderr[-4096:].decode(errors="replace")
-        raise EngineDied(f"The probe ended with status {done.returncode}. {detail}") from error
-    if "error" in answer:
-        raise InputError(**answer["error"])
+    answer = confined.ask("jobs.engine.probe", path, kind=kind, limits=limits, wall_seconds=wall_seconds)
     return Probe(**answer)
 
 
 # From here on: inside the process.
 
 
-def main(arguments: list[str]) -> None:
-    kind, path, limits, parent = arguments
-    confine.die_with_parent(int(parent))
-    confine.no_core_dump()
-    confine.cap_memory(MEMORY)
-    confine.cap_processor(SECONDS)
-    confine.cap_file(0)
-    with confine.private_stdout() as answers:
-        json.dump(_look(Path(path), kind, Limits(**json.loads(limits))), answers)
-
-
 def _look(path: Path, kind: Any, limits: Limits) -> dict[str, Any]:
     looks = {"image": _look_at_picture, "audio": _listen, "video": _look_at_video}
-    try:
-        found = looks[kind](path, limits)
-    except InputError as error:
-        return {"error": {"code": error.code, "sentence": error.sentence}}
+    found = looks[kind](path, limits)
     return asdict(Probe(kind=kind, format=sniff(path) or "", bytes=path.stat().st_size, **found))
 
 
@@ -147,4 +92,4 @@ def _look_at_video(path: Path, limits: Limits) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    confined.reply(sys.argv[1:], _look, memory=MEMORY)

@@ -13,10 +13,10 @@ from types import TracebackType
 from typing import Any, Self
 
 from jobs.engine import confine
+from jobs.engine.confined import poison
 from jobs.engine.contract import IsCanceled, OnProgress, RenderReport, RenderRequest
 from jobs.engine.errors import Canceled, EngineDied, InputError
 from jobs.engine.formats import Kind
-from jobs.engine.probe import poison
 
 # Address space, not memory in use: 1.2 GB was seen on two processors, and each more adds its threads' stacks.
 MEMORY = 3 * 1024**3
