@@ -42,7 +42,7 @@ def faces_elsewhere(
     if seconds < LONG:
         return None
     try:
-        for time, planes in _glimpses(path, size, limits):
+        for time, planes in glimpses(path, size, limits):
             if time - latest > BLIND:
                 return None
             faces = landmarks.find(cv2.cvtColor(planes.packed(), cv2.COLOR_YUV2RGB_I420))
@@ -56,7 +56,7 @@ def faces_elsewhere(
     return most if seconds - latest <= BLIND else None
 
 
-def _glimpses(path: Path, size: tuple[int, int], limits: Limits) -> Iterator[tuple[float, Planes]]:
+def glimpses(path: Path, size: tuple[int, int], limits: Limits) -> Iterator[tuple[float, Planes]]:
     """Keyframes as the output shows them, with their seconds from the first."""
     with open_container(path, kind="video", limits=limits) as container:
         stream = moving(container)[0]
