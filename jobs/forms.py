@@ -11,13 +11,14 @@ from django.utils.functional import cached_property
 from django.utils.translation import gettext as _
 
 from accounts.models import Team, User
-from jobs import connections, form_state, inputs, media, words
+from jobs import connections, form_state, inputs, media, samples, words
 from jobs.catalog.base import FieldSpec, ModelSpec
 from jobs.engine.errors import InputError
 from jobs.form_state import FormState, Invalid, upload_id
-from jobs.models import Upload
+from jobs.models import Job, Upload
 from jobs.problems import FieldProblem
-from jobs.submit import Quote, quote
+from jobs.submit import Quote, quote, refuse_too_long
+from jobs.timing import Timing, lay_out
 
 FILE_SUFFIX = "_file"
 PREFIX = "formState."
@@ -39,7 +40,8 @@ class FieldView:
 
     @property
     def is_sample(self) -> bool:
-        return bool(self.sample) and self.value == self.sample
+        """Whether one of the site's samples stands in it: its own, or another of the same kind."""
+        return is_sample(self.value, self.spec.kind)
 
     @property
     def address(self) -> str:
@@ -47,8 +49,13 @@ class FieldView:
         return "" if self.upload else self.value
 
     @property
+    def is_outside(self) -> bool:
+        """Whether it is an address that nobody has opened yet."""
+        return bool(self.value) and not (self.upload or self.is_sample or upload_id(self.value))
+
+    @property
     def sample_path(self) -> str:
-        return urlsplit(self.sample).path
+        return urlsplit(self.value if self.is_sample else self.sample).path
 
     @property
     def max_bytes(self) -> int:
@@ -85,6 +92,30 @@ class GenerateForm:
         if any(field.name == name for field in self.spec.media_fields):
             self.strings[name] = sample_address(self.spec.field(name))
 
+    def use_example(self, name: str) -> bool:
+        """Fill the form with an example of the catalog; False where there is none of this name."""
+        example = next((item for item in self.spec.examples if item.name == name), None)
+        if example is None:
+            return False
+        media_names = {field.name for field in self.spec.media_fields}
+        self.strings = {field.name: "" for field in self.spec.fields}
+        for field, value in example.values.items():
+            self.strings[field] = site_sample(str(value)) if field in media_names else str(value)
+        return True
+
+    def refill(self, job: Job) -> None:
+        """Fill the form with what a job of the team was asked for; an upload that is gone is said beside its field."""
+        values = FormState.from_json(job.form_state).values
+        self.strings = {field.name: str(values.get(field.name, "")) for field in self.spec.fields}
+        kept = self._uploads()
+        for field in self.spec.media_fields:
+            value = self.strings[field.name]
+            if upload_id(value) and (value not in kept or kept[value].kind != field.kind):
+                self.strings[field.name] = ""
+                self.problems[field.name] = _(
+                    "The file of that job is not here any more; choose it again, or another one."
+                )
+
     def build(self) -> FormState:
         """The validated value. Raises Invalid; the problems then stand beside their fields."""
         try:
@@ -110,18 +141,50 @@ class GenerateForm:
 
     def quote(self) -> Quote:
         """The price as far as it can be known from what was given so far."""
+        return quote(self._state, self._seconds)
+
+    def too_long(self) -> str:
+        """A sentence where the video would be longer than the site makes, so that nobody has to submit to hear it."""
+        try:
+            refuse_too_long(self._state, self.quote())
+        except Invalid as invalid:
+            return invalid.fields[0].message
+        return ""
+
+    def timing(self) -> Timing:
+        return lay_out(self.spec, self._state.values, self._seconds, self.quote().lengths)
+
+    def request(self) -> tuple[dict[str, Any], list[FieldSpec]]:
+        """The API's request for what stands in the form, and the fields for which a sample stands in as yet."""
+        values = self.spec.coerce(self.strings)
+        missing = [field for field in self.spec.media_fields if field.required and field.name not in values]
+        one_of = self.spec.parameters.one_of
+        if one_of and not any(name in values for name in one_of):
+            missing.append(self.spec.field(one_of[0]))
+        values.update({field.name: sample_address(field) for field in missing})
+        ordered = {field.name: values[field.name] for field in self.spec.fields if field.name in values}
+        body = {"provider": self.provider} if self.provider else {}
+        return {**body, "formState": ordered}, missing
+
+    @cached_property
+    def _state(self) -> FormState:
+        """What was given so far, of that which a price hangs on."""
         values = {field.name: self._choice(field) for field in self.spec.fields if field.kind == "choice"}
         given = {
             field.name: value
             for field in self.spec.media_fields
             if (value := self.strings[field.name].strip())
         }
+        return FormState(self.spec.slug, {**values, **given})
+
+    @cached_property
+    def _seconds(self) -> dict[str, float]:
+        """Lengths of the inputs that lie here, by field."""
         try:
-            known = inputs.own_inputs(self.team, FormState(self.spec.slug, {**values, **given}))
+            known = inputs.own_inputs(self.team, self._state)
         except (Invalid, InputError):
-            known = {}  # submitting will say what is wrong with it
-        lengths = {name: item.seconds for name, item in known.items() if item.seconds is not None}
-        return quote(FormState(self.spec.slug, {**values, **given}), lengths)
+            return {}  # submitting will say what is wrong with it
+        return {name: item.seconds for name, item in known.items() if item.seconds is not None}
 
     @cached_property
     def providers(self) -> list[tuple[str, str]]:
@@ -205,4 +268,14 @@ def _provider_label(choice: connections.Choice) -> str:
 
 def sample_address(field: FieldSpec) -> str:
     """The address of this site's own sample for that field; "" where there is none."""
-    return f"{settings.SITE_URL}/samples/{field.sample}" if field.sample else ""
+    return site_sample(field.sample) if field.sample else ""
+
+
+def site_sample(name: str) -> str:
+    return f"{settings.SITE_URL}{inputs.SAMPLES}{name}"
+
+
+def is_sample(value: str, kind: str) -> bool:
+    """Whether this is the address of one of the site's samples of that kind."""
+    name = value.removeprefix(site_sample(""))
+    return value.startswith(site_sample("")) and samples.CONTENT_TYPES.get(name, "").startswith(f"{kind}/")

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from jobs.views import connections, generate, history, job, pricing, site, webhooks
+from jobs.views import code, connections, generate, history, job, pricing, site, webhooks
 
 urlpatterns = [
     path("", site.home, name="home"),
@@ -11,6 +11,7 @@ urlpatterns = [
     path("theme", site.theme, name="theme"),
     path("generate/<slug:slug>", generate.generate, name="generate"),
     path("generate/<slug:slug>/price", generate.price, name="price"),
+    path("generate/<slug:slug>/code", code.code, name="code"),
     path("uploads", generate.upload, name="upload"),
     path("uploads/<uuid:pk>", generate.upload_file, name="upload_file"),
     path("jobs", history.history, name="history"),

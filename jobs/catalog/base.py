@@ -124,11 +124,28 @@ class Lengths:
 
 
 @dataclass(frozen=True)
+class Example:
+    """A form that is filled in, for people who look around. It needs nothing but the site's own samples.
+
+    name : as an address says it; values : by field, and for a media field the name of a sample.
+    """
+
+    name: str
+    title: Text
+    values: Mapping[str, Text]
+
+
+def _at_once(_values: Mapping[str, Any], _seconds: Mapping[str, float]) -> dict[str, float | None]:
+    return {}
+
+
+@dataclass(frozen=True)
 class ModelSpec:
     """A model of the catalog: its declaration and its price rule.
 
     `lengths` takes the validated values and the lengths in seconds of those inputs that are known, by field name;
-    None while the price cannot be told from them.
+    None while the price cannot be told from them. `starts` takes the same and says at which second of the result an
+    input begins, for those that do not begin with it; None where that is not known yet.
     """
 
     slug: str
@@ -136,6 +153,8 @@ class ModelSpec:
     summary: Text
     parameters: type[Parameters]
     lengths: Callable[[Mapping[str, Any], Mapping[str, float]], Lengths | None]
+    starts: Callable[[Mapping[str, Any], Mapping[str, float]], Mapping[str, float | None]] = _at_once
+    examples: tuple[Example, ...] = ()
 
     KINDS: ClassVar[dict[type, str]] = {str: "text", int: "integer"}
 
@@ -146,6 +165,11 @@ class ModelSpec:
     @property
     def media_fields(self) -> tuple[FieldSpec, ...]:
         return tuple(field for field in self.fields if field.is_media)
+
+    @property
+    def timed_fields(self) -> tuple[FieldSpec, ...]:
+        """Those whose inputs have a length."""
+        return tuple(field for field in self.fields if field.kind in ("audio", "video"))
 
     def field(self, name: str) -> FieldSpec:
         return next(field for field in self.fields if field.name == name)

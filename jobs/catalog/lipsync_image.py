@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from django.utils.translation import gettext_lazy as _
 
-from jobs.catalog.base import Lengths, Media, ModelSpec, Parameters, Shown
+from jobs.catalog.base import Example, Lengths, Media, ModelSpec, Parameters, Shown
 from jobs.catalog.parts import Address, Mask, Resolution, Seed, Speech, Style
 
 
@@ -34,4 +34,21 @@ SPEC = ModelSpec(
     summary=_("One picture and one voice become a video in which the person speaks."),
     parameters=LipsyncImage,
     lengths=lengths,
+    examples=(
+        Example(
+            "hello",
+            _("A portrait says hello"),
+            {"image": "portrait.png", "audio": "speech.wav", "resolution": "480p"},
+        ),
+        Example(
+            "calm",
+            _("Another voice, calm"),
+            {"image": "portrait.png", "audio": "answer.wav", "resolution": "480p", "prompt": _("calm")},
+        ),
+        Example(
+            "lively",
+            _("Lively and sharper"),
+            {"image": "portrait.png", "audio": "speech.wav", "resolution": "720p", "prompt": _("lively")},
+        ),
+    ),
 )

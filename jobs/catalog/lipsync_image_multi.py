@@ -5,7 +5,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from django.utils.translation import gettext_lazy as _
 
-from jobs.catalog.base import Lengths, Media, ModelSpec, Parameters, Shown
+from jobs.catalog.base import Example, Lengths, Media, ModelSpec, Parameters, Shown
 from jobs.catalog.parts import RECORDING, Address, Mask, Resolution, Seed, Style
 
 SIDES = ("left_audio", "right_audio")
@@ -59,10 +59,31 @@ def lengths(values: Mapping[str, Any], seconds: Mapping[str, float]) -> Lengths 
     return Lengths.of(max(each) if values["order"] == "meanwhile" else sum(each))
 
 
+def starts(values: Mapping[str, Any], seconds: Mapping[str, float]) -> dict[str, float | None]:
+    """In turn, the second speech begins where the first ends."""
+    first, second = SIDES if values["order"] == "left_right" else SIDES[::-1]
+    if values["order"] == "meanwhile" or first not in values or second not in values:
+        return {}
+    return {second: seconds.get(first)}
+
+
+BOTH = {"image": "pair.png", "left_audio": "speech.wav", "right_audio": "answer.wav", "resolution": "480p"}
+
 SPEC = ModelSpec(
     slug="lipsync-image-multi",
     title=_("Talking pair"),
     summary=_("Two people in one picture speak, each with a voice of their own, at once or in turn."),
     parameters=LipsyncImageMulti,
     lengths=lengths,
+    starts=starts,
+    examples=(
+        Example("talk", _("A talk: left, then right"), {**BOTH, "order": "left_right"}),
+        Example("answer-first", _("The right one begins"), {**BOTH, "order": "right_left"}),
+        Example("at-once", _("Both at once, lively"), {**BOTH, "order": "meanwhile", "prompt": _("lively")}),
+        Example(
+            "one-listens",
+            _("One speaks, one listens"),
+            {"image": "pair.png", "left_audio": "speech.wav", "resolution": "480p"},
+        ),
+    ),
 )

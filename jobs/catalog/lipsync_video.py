@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
-from jobs.catalog.base import Lengths, Media, ModelSpec, Parameters, Shown
+from jobs.catalog.base import Example, Lengths, Media, ModelSpec, Parameters, Shown
 from jobs.catalog.parts import Address, Mask, Resolution, Seed, Speech, Style
 
 
@@ -52,4 +52,21 @@ SPEC = ModelSpec(
     summary=_("A person in a video speaks your recording instead of what was said."),
     parameters=LipsyncVideo,
     lengths=lengths,
+    examples=(
+        Example(
+            "new-words",
+            _("New words for a clip"),
+            {"video": "clip.mp4", "audio": "speech.wav", "resolution": "480p"},
+        ),
+        Example(
+            "again",
+            _("The clip's own words again"),
+            {"video": "clip.mp4", "audio": "answer.wav", "resolution": "480p", "seed": "7"},
+        ),
+        Example(
+            "lively",
+            _("Lively and sharper"),
+            {"video": "clip.mp4", "audio": "speech.wav", "resolution": "720p", "prompt": _("lively")},
+        ),
+    ),
 )

@@ -3,6 +3,7 @@
 import uuid
 from typing import Any
 
+from django.conf import settings
 from django.contrib import messages
 from django.core.files.storage import default_storage
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
@@ -15,14 +16,15 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from accounts import access, doors, ledger
 from accounts.ledger import CannotPay
-from jobs import catalog, media, words
+from jobs import catalog, media, queries, words
 from jobs.catalog.base import ACCEPTS, ModelSpec
 from jobs.catalog.pricing import MINIMUM_SECONDS
 from jobs.files import serve
 from jobs.forms import GenerateForm
-from jobs.models import Upload
+from jobs.models import Job, Upload
 from jobs.problems import Invalid
 from jobs.submit import submit
+from jobs.views.code import of_form
 
 # What an upload's own preview is served as, by its kind and the format that the probe found.
 SUBTYPES = {"wav": "wav", "mp3": "mpeg", "mov": "mp4", "mkv": "webm"}
@@ -35,10 +37,11 @@ def generate(request: HttpRequest, slug: str) -> HttpResponse:
     spec = _spec(slug)
     form = GenerateForm(spec, team=request.team, strings=request.POST or request.GET)
     if request.method != "POST":
-        return _page(request, form)
+        return _page(request, form, refilled=_fill(request, form))
     form.take_files(request.FILES, request.user)
     if "sample" in request.POST:
         form.use_sample(request.POST["sample"])
+    if "sample" in request.POST or "check" in request.POST:  # browsers without scripts ask for the price so
         return _page(request, form)
     try:
         job = submit(
@@ -61,7 +64,7 @@ def price(request: HttpRequest, slug: str) -> HttpResponse:
     """The price line for what stands in the form now. Changes nothing."""
     spec = _spec(slug)
     form = GenerateForm(spec, team=request.team, strings=request.POST or request.GET)
-    return render(request, "jobs/_price.html", _price_context(request, form))
+    return render(request, "jobs/_price.html", {**_price_context(request, form), "fragment": True})
 
 
 @doors.team("media.upload")
@@ -113,12 +116,34 @@ def _spec(slug: str) -> ModelSpec:
         raise Http404 from None
 
 
-def _page(request: HttpRequest, form: GenerateForm, *, status: int = 200) -> HttpResponse:
+def _fill(request: HttpRequest, form: GenerateForm) -> Job | None:
+    """By `example` or by `from`, a job of the team that is to be run again; that job."""
+    if "example" in request.GET and not form.use_example(request.GET["example"]):
+        messages.info(request, _("There is no such example here any more."))
+    if "from" not in request.GET:
+        return None
+    try:
+        job = queries.detail(request.team, uuid.UUID(request.GET["from"]))
+    except (Job.DoesNotExist, ValueError):
+        messages.warning(request, _("That job is not here any more, so the form is empty."))
+        return None
+    form.refill(job)
+    return job
+
+
+def _page(
+    request: HttpRequest, form: GenerateForm, *, refilled: Job | None = None, status: int = 200
+) -> HttpResponse:
     context = {
         "form": form,
         "spec": form.spec,
         "models": catalog.MODELS.values(),
+        "refilled": refilled,
+        "example_name": request.GET.get("example", ""),
+        "site": settings.SITE_URL,
         "may_submit": access.may(request.membership, "jobs.submit", request.team),
+        "sees_keys": access.may(request.membership, "keys.read", request.team),
+        "code": of_form(form),
         **_price_context(request, form),
     }
     return render(request, "jobs/generate.html", context, status=status)
@@ -130,7 +155,11 @@ def _price_context(request: HttpRequest, form: GenerateForm) -> dict[str, Any]:
     return {
         "quote": quote,
         "available": available,
+        "remaining": available - quote.credits,
         "short_by": max(0, quote.credits - available),
+        "timing": form.timing(),
+        "may_buy": access.may(request.membership, "credits.buy", request.team),
+        "too_long": form.too_long(),
         "minimum_seconds": MINIMUM_SECONDS,
         "price_url": reverse("price", args=[form.spec.slug]),
         "extended_rule": words.extended_rule(),

@@ -63,7 +63,7 @@ def test_missing_fields_are_named_and_the_rest_is_kept(owner, sample_form):
     page = answer.content.decode()
     assert answer.status_code == 422
     assert "Speech is missing" in page
-    assert "formState" not in page
+    assert "formState.audio" not in page
     assert sample_form["image"] in page
     assert ">calm</textarea>" in page
     assert 'value="7"' in page
