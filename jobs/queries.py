@@ -22,14 +22,6 @@ def of_team(team: Team) -> QuerySet[Job]:
     return Job.objects.filter(team=team, deleted_at=None)
 
 
-def history(team: Team, *, before: datetime | None = None, limit: int = 20) -> list[Job]:
-    """The team's jobs, newest first; those submitted before `before` where it is given."""
-    jobs = of_team(team).select_related("person", "key", "connection").order_by("-created_at", "-pk")
-    if before:
-        jobs = jobs.filter(created_at__lt=before)
-    return list(jobs[:limit])
-
-
 def last_of_key(key: ApiKey, *, limit: int) -> list[Job]:
     """What this key submitted last, newest first: of its own team, which a key never leaves."""
     return list(Job.objects.filter(key=key, deleted_at=None).order_by("-created_at", "-pk")[:limit])

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from jobs.views import code, connections, generate, history, job, pricing, site, webhooks
+from jobs.views import bulk, code, connections, generate, history, job, look, pricing, site, webhooks
 
 urlpatterns = [
     path("", site.home, name="home"),
@@ -14,8 +14,16 @@ urlpatterns = [
     path("generate/<slug:slug>/code", code.code, name="code"),
     path("uploads", generate.upload, name="upload"),
     path("uploads/<uuid:pk>", generate.upload_file, name="upload_file"),
+    path("uploads/<uuid:pk>/look", look.upload_look, name="upload_look"),
+    path("uploads/<uuid:pk>/picture", look.upload_picture, name="upload_picture"),
+    path("samples/<str:name>/look", look.sample_look, name="sample_look"),
+    path("samples/<str:name>/picture", look.sample_picture, name="sample_picture"),
     path("jobs", history.history, name="history"),
     path("jobs/rows", history.history_rows, name="history_rows"),
+    path("jobs/selected/zip", bulk.selected_zip, name="selected_zip"),
+    path("jobs/selected/cancel", bulk.selected_cancel, name="selected_cancel"),
+    path("jobs/selected/delete", bulk.selected_delete, name="selected_delete"),
+    path("jobs/selected/again", bulk.selected_again, name="selected_again"),
     path("jobs/<uuid:job_id>", job.job, name="job"),
     path("jobs/<uuid:job_id>/card", job.job_card, name="job_card"),
     path("jobs/<uuid:job_id>/cancel", job.cancel, name="cancel"),
