@@ -57,6 +57,11 @@ class World:
 
 @pytest.fixture
 def world(owner, stranger) -> World:
+    return furnish(owner, stranger)
+
+
+def furnish(owner: Character, stranger: Character) -> World:
+    """Give the owner's team one of everything; the browser tests' site has the same."""
     owner.team.name = MARK
     owner.team.save(update_fields=["name"])
     others = {
