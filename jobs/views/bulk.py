@@ -72,19 +72,20 @@ def selected_cancel(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def selected_delete(request: HttpRequest) -> HttpResponse:
     """Asks, then deletes the jobs with their files. Unfinished ones are canceled by it."""
-    from jobs import deleting
-
     jobs = _selected(request, _data(request))
-    if request.method != "POST" and jobs:
+    if not jobs:
+        return redirect(back(request, _data(request)))
+    if request.method != "POST":
         kept = sum(job.keep for job in jobs)
         return _ask(
             request, "delete", jobs, count=len(jobs), unfinished=sum(job.is_active for job in jobs), kept=kept
         )
+    from jobs import deleting
+
     done = [
         job for job in jobs if deleting.delete(job_id=job.pk, team=request.team, actor=request.membership)
     ]
-    if jobs:
-        _tell(request, len(done), _deleted, others=_were_gone(len(jobs) - len(done)))
+    _tell(request, len(done), _deleted, others=_were_gone(len(jobs) - len(done)))
     return redirect(back(request, _data(request)))
 
 
