@@ -1,6 +1,6 @@
 from django.urls import path
 
-from jobs.views import bulk, code, connections, generate, history, job, look, pricing, site, webhooks
+from jobs.views import bulk, code, connections, design, generate, history, job, look, pricing, site, webhooks
 
 urlpatterns = [
     path("", site.home, name="home"),
@@ -8,6 +8,7 @@ urlpatterns = [
     path("docs", site.docs, name="docs"),
     path("docs/api", site.explorer, name="explorer"),
     path("licences", site.licences, name="licences"),
+    path("design", design.design, name="design"),
     path("theme", site.theme, name="theme"),
     path("generate/<slug:slug>", generate.generate, name="generate"),
     path("generate/<slug:slug>/price", generate.price, name="price"),
