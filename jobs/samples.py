@@ -77,10 +77,11 @@ def _make(path: Path) -> None:
 
 def _write(name: str, output: Path) -> None:
     # Here, since they load NumPy and the codecs, and a web process needs neither.
-    from jobs.engine.bench import espeak, media
+    from jobs.engine import espeak
+    from jobs.engine.bench import media
 
     if name in SENTENCES:
-        espeak.synthesize(SENTENCES[name], output, rate=WORDS_PER_MINUTE, pitch=PITCH[name])
+        espeak.synthesize(SENTENCES[name], rate=WORDS_PER_MINUTE, pitch=PITCH[name]).write(output)
     elif name == "pair.png":
         media.two_people(output, rows=slice(None), columns=slice(None))
     else:
