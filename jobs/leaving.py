@@ -17,11 +17,12 @@ from django.utils import timezone
 from accounts import signals
 from accounts.ledger.forgetting import forget_people
 from accounts.models import Team
-from jobs import lifecycle, media, outbox
+from jobs import lifecycle, media, outbox, uploading
 from jobs.models import (
     Connection,
     Job,
     JobEvent,
+    PartialUpload,
     Receiver,
     RetiredSecret,
     Upload,
@@ -89,6 +90,7 @@ def clear_closed() -> int:
     left = Team.objects.filter(deleted_at__isnull=False).filter(
         Exists(_to_do(Job.objects.filter(team=OuterRef("pk"))))
         | Exists(Upload.objects.filter(team=OuterRef("pk")))
+        | Exists(PartialUpload.objects.filter(team=OuterRef("pk")))
         | Exists(Receiver.objects.filter(team=OuterRef("pk")))
         | Exists(Connection.objects.filter(team=OuterRef("pk"), jobs=None))
     )
@@ -143,6 +145,8 @@ def _drop_webhooks(team: Team) -> bool:
 
 
 def _drop_uploads(team: Team) -> bool:
+    if uploading.drop_all(team, most=PIECE):
+        return True
     uploads = list(Upload.objects.filter(team=team)[:PIECE])
     for upload in uploads:
         media.delete(upload.file)

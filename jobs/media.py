@@ -12,6 +12,7 @@ import shutil
 import tempfile
 import unicodedata
 import uuid
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -29,7 +30,7 @@ from jobs import samples
 from jobs.engine.errors import InputError
 from jobs.engine.limits import Limits
 from jobs.engine.probe import Probe, probe
-from jobs.models import Job, State, Upload
+from jobs.models import Job, PartialUpload, State, Upload
 from jobs.turns import NoTurn, Turns
 
 log = logging.getLogger(__name__)
@@ -60,28 +61,37 @@ def accept_upload(
     *, team: Team, user: User | None, upload: UploadedFile, kind: str, is_test: bool = False
 ) -> Upload:
     """Probe and keep a file that somebody sent; is_test : with a test key, which costs nothing. Raises MediaRefused."""
-    limits = limits_for(kind)
-    if upload.size > limits.bytes:
-        raise MediaRefused("too_large", _too_large(limits.bytes))
-    _check_quota(team, upload.size, share=TEST_SHARE if is_test else 1)
+    check_room(team=team, kind=kind, size=upload.size, share=TEST_SHARE if is_test else 1)
+    with incoming() as path:
+        with path.open("wb") as file:
+            for chunk in upload.chunks():
+                file.write(chunk)
+        kept = keep(path, team=team, user=user, kind=kind, name=upload.name or "")
+        kept.save(force_insert=True)
+    return kept
+
+
+@contextlib.contextmanager
+def incoming() -> Iterator[Path]:
+    """Where a file that comes in may be put together; it goes afterwards. An OSError becomes MediaRefused."""
     try:
         with tempfile.TemporaryDirectory(dir=work_folder()) as folder:
-            path = Path(folder) / "upload"
-            with path.open("wb") as file:
-                for chunk in upload.chunks():
-                    file.write(chunk)
-            found = _probe_upload(path, kind, limits, team)
-            stored = store(path, f"uploads/{team.pk}/{uuid.uuid4().hex}")
+            yield Path(folder) / "upload"
     except OSError as error:
         log.exception("An upload could not be kept")
         sentence = _("The site cannot keep the file now; please try again later, or tell its operator.")
         raise MediaRefused("storage_full", sentence) from error
-    return Upload.objects.create(
+
+
+def keep(path: Path, *, team: Team, user: User | None, kind: str, name: str) -> Upload:
+    """Probe a file that came in, and store it; returns its row, not saved yet. Raises MediaRefused and OSError."""
+    found = _probe_upload(path, kind, limits_for(kind), team)
+    return Upload(
         team=team,
         person=user,
         kind=kind,
-        name=clean_name(upload.name or ""),
-        file=stored,
+        name=clean_name(name),
+        file=store(path, f"uploads/{team.pk}/{uuid.uuid4().hex}"),
         format=found.format,
         bytes=found.bytes,
         seconds=found.seconds,
@@ -90,29 +100,41 @@ def accept_upload(
     )
 
 
-def _check_quota(team: Team, size: int, *, share: int) -> None:
-    """Raise MediaRefused where the team would have more than this part of what it may keep.
+def check_room(*, team: Team, kind: str, size: int, share: int = 1) -> None:
+    """Raise MediaRefused for a file that is larger than any may be, or than there is room for.
 
-    Files that come in at the same time do not see one another: there are fewer of them than web threads.
+    `share`: one part of so many of what a team may keep. Files that begin to come in at the same time do not see one
+    another: there are fewer of them than web threads.
     """
+    if size > limits_for(kind).bytes:
+        raise MediaRefused("too_large", _too_large(limits_for(kind).bytes))
     most_bytes = settings.UPLOAD_MAX_BYTES_PER_TEAM // share
     most_files = settings.UPLOAD_MAX_FILES_PER_TEAM // share
-    kept = Upload.objects.filter(team=team).aggregate(bytes=Sum("bytes", default=0), files=Count("pk"))
-    over_bytes = settings.UPLOAD_MAX_BYTES_PER_TEAM and kept["bytes"] + size > most_bytes
-    over_files = settings.UPLOAD_MAX_FILES_PER_TEAM and kept["files"] >= most_files
+    files, kept = _kept_by(team)
+    over_bytes = settings.UPLOAD_MAX_BYTES_PER_TEAM and kept + size > most_bytes
+    over_files = settings.UPLOAD_MAX_FILES_PER_TEAM and files >= most_files
     if over_bytes or over_files:
         sentence = _(
             "The team keeps %(files)s uploaded files of %(size)s MB here, and may keep %(most_files)s of "
             "%(most)s MB; each goes after %(days)s days. Use a file that is here already, or give a public address."
         )
         numbers = {
-            "files": kept["files"],
-            "size": kept["bytes"] // 1_000_000,
+            "files": files,
+            "size": kept // 1_000_000,
             "most_files": most_files or "∞",
             "most": most_bytes // 1_000_000 or "∞",
             "days": settings.UPLOAD_DAYS,
         }
         raise MediaRefused("upload_quota", sentence % numbers)
+
+
+def _kept_by(team: Team) -> tuple[int, int]:
+    """How many files the team keeps, and their bytes; those that come in part by part count in full."""
+    kept = Upload.objects.filter(team=team).aggregate(bytes=Sum("bytes", default=0), files=Count("pk"))
+    coming = PartialUpload.objects.filter(team=team).aggregate(
+        bytes=Sum("size", default=0), files=Count("pk")
+    )
+    return kept["files"] + coming["files"], kept["bytes"] + coming["bytes"]
 
 
 # Probing costs a processor for a while, and waiting for it a thread: more of either would hold up every page. A team
@@ -199,10 +221,18 @@ def drop_results(job_id: uuid.UUID, *, up_to: int, keep: str = "") -> None:
 
 def drop_folder(folder: str) -> None:
     """Delete the stored files under this name."""
-    if default_storage.exists(folder):
-        for name in default_storage.listdir(folder)[1]:
-            default_storage.delete(f"{folder}/{name}")
+    for name in names_in(folder):
+        default_storage.delete(f"{folder}/{name}")
+    with contextlib.suppress(OSError):  # somebody has just put another file there, and removes it themselves
         default_storage.delete(folder)
+
+
+def names_in(folder: str) -> list[str]:
+    """The names of the files that are stored under this one; none where it is not there."""
+    try:  # whether it exists cannot be asked: to a bucket a folder is only how names begin
+        return list(default_storage.listdir(folder)[1])
+    except FileNotFoundError:
+        return []
 
 
 def work_folder(job_id: uuid.UUID | None = None, attempt: int = 0) -> Path:
@@ -239,8 +269,22 @@ def expire() -> int:
         if not is_test:  # the sample is every test's
             default_storage.delete(name)
         count += Job.objects.filter(pk=job_id, output_file=name).update(output_file="")
+    _drop_abandoned_parts(now - ORPHANS_AFTER)
     _drop_abandoned_work(now - ORPHANS_AFTER)
     return count
+
+
+def _drop_abandoned_parts(before: datetime) -> None:
+    """Of uploads that nobody has gone on with since."""
+    abandoned = PartialUpload.objects.filter(changed_at__lt=before)
+    for pk in list(abandoned.values_list("pk", flat=True)[:500]):
+        if abandoned.filter(pk=pk).delete()[0]:  # unless somebody has just gone on
+            drop_folder(parts_folder(pk))
+
+
+def parts_folder(pk: uuid.UUID) -> str:
+    """Where the parts of a large upload are stored."""
+    return f"parts/{pk}"
 
 
 def _drop_abandoned_work(before: datetime) -> None:

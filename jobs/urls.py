@@ -1,6 +1,19 @@
 from django.urls import path
 
-from jobs.views import bulk, code, connections, design, generate, history, job, look, pricing, site, webhooks
+from jobs.views import (
+    bulk,
+    code,
+    connections,
+    design,
+    generate,
+    history,
+    job,
+    look,
+    pricing,
+    site,
+    uploads,
+    webhooks,
+)
 
 urlpatterns = [
     path("", site.home, name="home"),
@@ -13,8 +26,11 @@ urlpatterns = [
     path("generate/<slug:slug>", generate.generate, name="generate"),
     path("generate/<slug:slug>/price", generate.price, name="price"),
     path("generate/<slug:slug>/code", code.code, name="code"),
-    path("uploads", generate.upload, name="upload"),
-    path("uploads/<uuid:pk>", generate.upload_file, name="upload_file"),
+    path("uploads", uploads.upload, name="upload"),
+    path("uploads/<uuid:pk>", uploads.upload_file, name="upload_file"),
+    path("uploads/parts", uploads.partial_begin, name="partial_begin"),
+    path("uploads/parts/<uuid:pk>", uploads.partial, name="partial"),
+    path("uploads/parts/<uuid:pk>/finish", uploads.partial_finish, name="partial_finish"),
     path("uploads/<uuid:pk>/look", look.upload_look, name="upload_look"),
     path("uploads/<uuid:pk>/picture", look.upload_picture, name="upload_picture"),
     path("samples/<str:name>/look", look.sample_look, name="sample_look"),

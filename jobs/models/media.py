@@ -51,7 +51,7 @@ class PartialUpload(models.Model):
     name = models.CharField(max_length=100)
     size = models.BigIntegerField()  # bytes, of the whole
     received = models.BigIntegerField(default=0)  # bytes, without a gap from the first
-    parts = models.PositiveIntegerField(default=0)  # in the storage
+    parts = models.PositiveIntegerField(default=0)  # that were begun: one that broke off counts too
     created_at = models.DateTimeField(default=timezone.now)
     changed_at = models.DateTimeField(default=timezone.now)
 

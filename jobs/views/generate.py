@@ -5,29 +5,23 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib import messages
-from django.core.files.storage import default_storage
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
-from django.shortcuts import get_object_or_404, redirect, render
-from django.template.loader import render_to_string
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_http_methods
 
 from accounts import access, doors, ledger
 from accounts.ledger import CannotPay
-from jobs import catalog, media, queries, words
-from jobs.catalog.base import ACCEPTS, ModelSpec
+from jobs import catalog, queries, words
+from jobs.catalog.base import ModelSpec
 from jobs.catalog.pricing import MINIMUM_SECONDS
-from jobs.files import serve
 from jobs.forms import GenerateForm
-from jobs.models import Job, Upload
+from jobs.models import Job
 from jobs.problems import Invalid
 from jobs.submit import submit
 from jobs.views.code import of_form
-
-# What an upload's own preview is served as, by its kind and the format that the probe found.
-SUBTYPES = {"wav": "wav", "mp3": "mpeg", "mov": "mp4", "mkv": "webm"}
 
 
 @doors.team("jobs.read", post="jobs.submit")
@@ -65,48 +59,6 @@ def price(request: HttpRequest, slug: str) -> HttpResponse:
     spec = _spec(slug)
     form = GenerateForm(spec, team=request.team, strings=request.POST or request.GET)
     return render(request, "jobs/_price.html", {**_price_context(request, form), "fragment": True})
-
-
-@doors.team("media.upload")
-@require_POST
-def upload(request: HttpRequest) -> JsonResponse:
-    """Keep one file: multipart `file` and `kind`. Answers what it is, or one sentence of what is wrong with it."""
-    kind, file = request.POST.get("kind", ""), request.FILES.get("file")
-    if kind not in ACCEPTS or file is None:
-        return _refusal("invalid", _("Send one file as “file”, and its kind as “kind”."), 400)
-    try:
-        kept = media.accept_upload(team=request.team, user=request.user, upload=file, kind=kind)
-    except media.MediaRefused as refusal:
-        return _refusal(refusal.code, words.failure(refusal.code, refusal.sentence), 422)
-    return JsonResponse(
-        {
-            "value": f"upload:{kept.pk}",
-            "name": kept.name,
-            "kind": kept.kind,
-            "seconds": kept.seconds,
-            "width": kept.width,
-            "height": kept.height,
-            "bytes": kept.bytes,
-            "facts": render_to_string("jobs/_upload_facts.html", {"upload": kept}).strip(),
-            "url": reverse("upload_file", args=[kept.pk]),
-        },
-        status=201,
-    )
-
-
-@doors.team("jobs.read")
-@require_safe
-def upload_file(request: HttpRequest, pk: uuid.UUID) -> HttpResponseBase:
-    """The team's own upload, for the preview of a form that comes back."""
-    item = get_object_or_404(Upload, team=request.team, pk=pk)
-    if not default_storage.exists(item.file):
-        raise Http404
-    response = serve(request, default_storage.open(item.file), etag=f'"{item.pk.hex}"')
-    # A stranger's bytes under our address: never as a document. The sandbox keeps even a misread one inert.
-    if response.status_code in (200, 206):
-        response["Content-Type"] = f"{item.kind}/{SUBTYPES.get(item.format, item.format)}"
-    response["Content-Security-Policy"] = "default-src 'none'; sandbox"
-    return response
 
 
 def _spec(slug: str) -> ModelSpec:
@@ -164,7 +116,3 @@ def _price_context(request: HttpRequest, form: GenerateForm) -> dict[str, Any]:
         "price_url": reverse("price", args=[form.spec.slug]),
         "extended_rule": words.extended_rule(),
     }
-
-
-def _refusal(code: str, sentence: str, status: int) -> JsonResponse:
-    return JsonResponse({"error": sentence, "code": code}, status=status)

@@ -17,7 +17,7 @@ from django.urls import reverse
 from accounts import access, audit
 from accounts.models import Role
 from accounts.teams import invitations
-from jobs.models import Connection, Upload
+from jobs.models import Connection, PartialUpload, Upload
 from tests.accounts.selling import make_purchase
 from tests.conftest import Character, character
 from tests.jobs.making import make_job
@@ -92,6 +92,9 @@ def furnish(owner: Character, stranger: Character) -> World:
             "connection": connection.pk,
             "delivery": delivery.pk,
             "upload": _upload(owner).pk,
+            "partial": PartialUpload.objects.create(
+                team=owner.team, person=owner.user, kind="image", size=9
+            ).pk,
             "member": seat.pk,
             "team_transfer": seat.pk,
             "invitation": invitation.pk,
