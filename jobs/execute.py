@@ -19,7 +19,7 @@ from django.db import DatabaseError, connection
 from django.utils import timezone
 
 from accounts.ledger import CannotPay
-from jobs import inputs, lifecycle, media, submit, trials
+from jobs import derived, inputs, lifecycle, media, submit, trials
 from jobs.engine.errors import Canceled, EngineDied
 from jobs.form_state import FormState
 from jobs.models import Job
@@ -84,7 +84,8 @@ def give_sample() -> bool:
             raise JobFailure("test_failure", sentence)
         stored, found = media.store_sample()
         seen = (found.seconds or 0.0, found.width or 0, found.height or 0)
-        lifecycle.succeed(claim, _result(claim, stored, Made(*seen)))
+        if lifecycle.succeed(claim, _result(claim, stored, Made(*seen))):
+            derived.give_poster(claim.job_id)
     return True
 
 
@@ -229,6 +230,7 @@ def publish(claim: Claim, file: Path, made: Made) -> None:
     stored = media.store_result(claim.job_id, claim.attempt, file)
     if lifecycle.succeed(claim, _result(claim, stored, made)):
         media.drop_results(claim.job_id, up_to=claim.attempt, keep=stored.name)
+        derived.give_poster(claim.job_id)
     else:
         media.delete(stored.name)
 

@@ -20,7 +20,7 @@ from django.utils.http import http_date
 from django.views.decorators.http import require_safe
 
 from accounts import doors
-from jobs import inputs
+from jobs import derived, inputs
 from jobs.models import Job, State
 
 CHUNK = 256 * 1024
@@ -31,11 +31,8 @@ RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})", re.ASCII)
 @require_safe
 def result_file(request: HttpRequest, job_id: uuid.UUID, signature: str) -> HttpResponseBase:
     """Serve a result to whoever holds its address; 404 once it is expired, deleted or the address altered."""
-    found = Job.objects.filter(pk=job_id, state=State.COMPLETED, team__deleted_at=None)
-    job = found.exclude(output_file="").first()
-    if job is None or not hmac.compare_digest(job.output_token.encode(), signature.encode()):
-        raise Http404
-    if (job.expires_at and job.expires_at < timezone.now()) or not default_storage.exists(job.output_file):
+    job = _signed(job_id, signature)
+    if not default_storage.exists(job.output_file):
         raise Http404
     response = serve(request, default_storage.open(job.output_file), etag=f'"{job.output_sha256}"')
     disposition = "attachment" if "download" in request.GET else "inline"
@@ -43,6 +40,36 @@ def result_file(request: HttpRequest, job_id: uuid.UUID, signature: str) -> Http
     if job.finished_at:
         response["Last-Modified"] = http_date(job.finished_at.timestamp())
     return response
+
+
+@doors.public  # whoever has the signed address
+@require_safe
+def poster_file(request: HttpRequest, job_id: uuid.UUID, signature: str) -> HttpResponseBase:
+    """The poster of a result, for as long as the result is served; made now where there is none yet."""
+    job = _signed(job_id, signature)
+    try:
+        name = derived.poster_of(job)
+    except derived.NotMade:
+        raise Http404 from None
+    return serve(
+        request,
+        default_storage.open(name),
+        etag=f'"{job.output_sha256[:32]}-poster"',
+        content_type=derived.POSTER.content_type,
+    )
+
+
+def _signed(job_id: uuid.UUID, signature: str) -> Job:
+    """The finished job whose result has this address; Http404 once that is expired, deleted or altered."""
+    found = Job.objects.filter(
+        pk=job_id, state=State.COMPLETED, deleted_at=None, team__deleted_at=None
+    ).exclude(output_file="")
+    job = found.first()
+    if job is None or not hmac.compare_digest(job.output_token.encode(), signature.encode()):
+        raise Http404
+    if job.expires_at and job.expires_at < timezone.now():
+        raise Http404
+    return job
 
 
 @doors.public  # whoever has the signed address
@@ -60,7 +87,9 @@ def input_file(request: HttpRequest, token: str) -> HttpResponseBase:
     )
 
 
-def serve(request: HttpRequest, file: BinaryIO, *, etag: str) -> HttpResponseBase:
+def serve(
+    request: HttpRequest, file: BinaryIO, *, etag: str, content_type: str = "video/mp4"
+) -> HttpResponseBase:
     """Answer with the whole file, the one range that was asked for (206), or 416. Closes `file`."""
     size = file.seek(0, 2)
     file.seek(0)
@@ -69,23 +98,23 @@ def serve(request: HttpRequest, file: BinaryIO, *, etag: str) -> HttpResponseBas
         file.close()
         response: HttpResponseBase = HttpResponse(status=304)
     elif wanted is None:
-        response = FileResponse(file, content_type="video/mp4")
+        response = FileResponse(file, content_type=content_type)
         response["Content-Length"] = str(size)
     elif len(wanted) == 0:
         file.close()
         response = HttpResponse(status=416)
         response["Content-Range"] = f"bytes */{size}"
     else:
-        response = _part(file, wanted, size)
+        response = _part(file, wanted, size, content_type)
     response["Accept-Ranges"] = "bytes"
     response["ETag"] = etag
     response["Cache-Control"] = "private, max-age=3600"
     return response
 
 
-def _part(file: BinaryIO, wanted: range, size: int) -> HttpResponseBase:
+def _part(file: BinaryIO, wanted: range, size: int, content_type: str) -> HttpResponseBase:
     file.seek(wanted.start)
-    response = StreamingHttpResponse(_read(file, len(wanted)), status=206, content_type="video/mp4")
+    response = StreamingHttpResponse(_read(file, len(wanted)), status=206, content_type=content_type)
     response._resource_closers.append(file.close)  # when nobody reads it, too
     response["Content-Length"] = str(len(wanted))
     response["Content-Range"] = f"bytes {wanted.start}-{wanted.stop - 1}/{size}"

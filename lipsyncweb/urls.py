@@ -12,7 +12,7 @@ from django.views.decorators.http import require_safe
 from accounts import doors
 from jobs import samples
 from jobs.api.site import api
-from jobs.files import input_file, result_file
+from jobs.files import input_file, poster_file, result_file
 from jobs.webhooks.inbound import provider_webhook
 
 
@@ -36,6 +36,7 @@ urlpatterns = [
     path("accounts/", include("allauth.urls")),
     path("api/v1/", api.urls),
     path("files/<uuid:job_id>/<str:signature>.mp4", result_file, name="file"),
+    path("files/<uuid:job_id>/<str:signature>.jpg", poster_file, name="poster"),
     path("inputs/<str:token>", input_file, name="input"),
     path("webhooks/provider/<str:token>", provider_webhook, name="provider_webhook"),
     path("samples/<str:name>", sample, name="sample"),

@@ -76,14 +76,18 @@ def reply(
     *,
     memory: int,
     seconds: float = SECONDS,
+    file_size: int = 0,
 ) -> None:
-    """Take the limits, do the work and print what it returns. memory : bytes of address space."""
+    """Take the limits, do the work and print what it returns.
+
+    memory : bytes of address space. file_size : the most bytes that it may write into one file.
+    """
     words, path, limits, parent = arguments
     confine.die_with_parent(int(parent))
     confine.no_core_dump()
     confine.cap_memory(memory)
     confine.cap_processor(seconds)
-    confine.cap_file(0)
+    confine.cap_file(file_size)
     with confine.private_stdout() as answers:
         try:
             answer = work(Path(path), words, Limits(**json.loads(limits)))

@@ -31,7 +31,7 @@ def forecast(context: Context, job: Job) -> str:
 @register.filter
 def poster_path(job: Job) -> str:
     """The poster's address without the host; "" while there is none."""
-    if not (job.poster_file and job.output_token):
+    if not (job.poster_file and job.output_file):
         return ""
     return reverse("poster", args=[job.pk, job.output_token])
 
