@@ -1,0 +1,84 @@
+"""Running a job again: the form with what it was made of."""
+
+import uuid
+
+import pytest
+from django.urls import reverse
+
+from jobs import catalog, form_state, submit
+from jobs.models import Job, Upload
+from tests.jobs.making import make_job
+
+URL = "/generate/lipsync-image"
+
+
+@pytest.fixture
+def portrait(owner):
+    return Upload.objects.create(
+        team=owner.team, kind="image", name="me.png", file="uploads/me.png", format="png", bytes=9
+    )
+
+
+def again(person, job, url=URL):
+    return person.client.get(url, {"from": job if isinstance(job, str) else job.pk}).content.decode()
+
+
+def test_form_holds_what_the_job_was_made_of(owner, teammate, portrait):
+    value = f"upload:{portrait.pk}"
+    job = make_job(owner, by="person", image=value, prompt="calm <b>", seed=7, resolution="720p")
+    for person in (owner, teammate):
+        page = again(person, job)
+        assert f'value="{value}"' in page
+        assert f'src="{reverse("upload_file", args=[portrait.pk])}"' in page
+        assert 'value="http://localhost:9/voice.wav"' in page
+        assert "calm &lt;b&gt;</textarea>" in page
+        assert 'value="7"' in page
+        assert '<input type="radio" name="resolution" value="720p" checked>' in page
+        assert f'<a href="{reverse("job", args=[job.pk])}">' in page
+    assert Job.objects.count() == 1
+
+
+def test_the_same_request_comes_of_the_refilled_form(owner):
+    spec = catalog.get("lipsync-image-multi")
+    values = {"image": "http://localhost:9/two.png", "right_audio": "http://localhost:9/v.wav", "seed": -1}
+    state = form_state.build(spec, {**values, "order": "right_left", "prompt": "lively"})
+    submit.submit(team=owner.team, actor=owner.membership, form_state=state)
+    page = owner.client.get("/generate/lipsync-image-multi", {"from": Job.objects.get().pk})
+    owner.client.post("/generate/lipsync-image-multi", page.context["form"].strings)
+    assert len(set(Job.objects.values_list("fingerprint", flat=True))) == 1
+    assert Job.objects.count() == 2
+
+
+def test_upload_that_is_gone_is_said_beside_its_field(owner, portrait):
+    job = make_job(owner, by="person", image=f"upload:{portrait.pk}")
+    Upload.objects.all().delete()
+    page = again(owner, job)
+    assert "The file of that job is not here any more" in page
+    assert "upload:" not in page
+    assert "Nothing was sent and nothing was charged" not in page
+    assert 'value="http://localhost:9/voice.wav"' in page
+
+
+def test_strangers_job_fills_nothing(owner, stranger):
+    page = again(stranger, make_job(owner, prompt="a secret style"))
+    assert "That job is not here any more" in page
+    assert "secret" not in page
+    assert "voice.wav" not in page
+
+
+@pytest.mark.parametrize("named", ["", "nonsense", str(uuid.uuid4()), "' OR 1=1", "\0"])
+def test_job_that_never_was_leaves_the_form_empty(owner, named):
+    assert "That job is not here any more" in again(owner, named)
+
+
+def test_deleted_job_fills_nothing(owner):
+    job = make_job(owner, by="person")
+    Job.objects.filter(pk=job.pk).update(deleted_at=job.created_at)
+    assert "That job is not here any more" in again(owner, job)
+
+
+def test_job_of_another_model_fills_what_both_have(owner):
+    page = again(owner, make_job(owner, prompt="calm"), url="/generate/lipsync-video")
+    assert 'value="http://localhost:9/voice.wav"' in page
+    assert ">calm</textarea>" in page
+    assert "face.png" not in page.split("<form id=", 1)[1]
