@@ -25,7 +25,7 @@ class Upload(models.Model):
     seconds = models.FloatField(null=True)
     width = models.IntegerField(null=True)
     height = models.IntegerField(null=True)
-    # What jobs/looking.py saw or heard in it: faces, warnings, the outline of a sound. None: nobody has looked yet.
+    # What jobs/looking.py saw or heard in it: faces, or how loud it is. None: nobody has looked yet.
     look = models.JSONField(null=True)
     created_at = models.DateTimeField(auto_now_add=True)
     # When it goes: moved on by every job that uses it (jobs/retention.py). A kept job holds it longer.

@@ -73,5 +73,5 @@ ROLES: dict[str, Promise] = {
     "speaks": _("Speaks"),
     "left": _("Left"),
     "right": _("Right"),
-    "other": _("Stays still"),
+    "other": _("Unchanged"),
 }

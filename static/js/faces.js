@@ -1,20 +1,10 @@
 // What the site sees in a file that stands in a field: faces are outlined on its preview, warnings stand under it.
 import { fieldOf } from "./media_field.js";
+import { addressOf, outlinesIn } from "./seen.js";
 
 const form = document.querySelector("[data-generate]");
 const PATIENCE = 5; // times that a busy site is asked again
 const SIDE = 512; // pixels to which a mask is shrunk to be read
-
-// The address of a file of the site that stands in the field, and nothing for any other.
-export function addressOf(field) {
-  if (field.taken.hidden || !field.value.value) return "";
-  const [, id] = field.value.value.match(/^upload:([0-9a-f-]+)$/) ?? [];
-  if (id) return `${form.dataset.upload}/${id}`;
-  const [, sample] = field.value.value.match(/(\/samples\/[\w.-]+)$/) ?? [];
-  return sample ?? "";
-}
-
-export const outlinesIn = (root) => root.querySelector("[data-faces]");
 
 async function ask(address, left = PATIENCE) {
   const answer = await fetch(address);
@@ -25,12 +15,15 @@ async function ask(address, left = PATIENCE) {
   return answer.status === 200 && !answer.redirected ? answer.text() : "";
 }
 
+const looks = new WeakMap(); // the number of the latest look at a field
+
 async function look(root) {
   const box = root.querySelector("[data-look]");
   const field = fieldOf(root);
   const address = box && field && addressOf(field);
   if (!address) return;
-  const value = field.value.value;
+  const turn = (looks.get(root) ?? 0) + 1;
+  looks.set(root, turn);
   box.textContent = box.dataset.sayLooking;
   box.dataset.busy = "";
   let piece = "";
@@ -39,19 +32,19 @@ async function look(root) {
   } catch {
     // To look is a help: without it the form works as well.
   }
-  if (field.value.value !== value) return; // another file has come meanwhile
+  if (looks.get(root) !== turn) return; // another file has come meanwhile, or none is there any more
   delete box.dataset.busy;
   box.innerHTML = piece;
   const outlines = outlinesIn(box);
   if (outlines) lay(outlines, field.view);
   judge();
-  root.dispatchEvent(new CustomEvent("media:seen", { bubbles: true }));
 }
 
 // The outlines lie over the preview, as large as it is; both keep the proportions of the picture in the same way.
 function lay(outlines, view) {
   const shown = view.querySelector("img, video");
   if (!shown) return;
+  outlinesIn(view)?.remove();
   view.append(outlines);
   const follow = () => {
     for (const [name, value] of [["left", shown.offsetLeft], ["top", shown.offsetTop], ["width", shown.offsetWidth], ["height", shown.offsetHeight]]) {
@@ -91,7 +84,7 @@ async function maskPixels() {
   return { white, under: (x, y) => light(at(x, y)) > 127, shape: shown.naturalWidth / shown.naturalHeight };
 }
 
-export async function judge() {
+async function judge() {
   if (!maskRoot) return;
   const turn = (weight += 1);
   const mask = await maskPixels();
@@ -100,7 +93,8 @@ export async function judge() {
   for (const outlines of form.querySelectorAll("[data-view] > [data-faces]")) {
     const faces = [...outlines.querySelectorAll("g")];
     const under = new Map(faces.map((face) => [face, !mask || mask.under(...JSON.parse(face.dataset.mouth))]));
-    for (const [face, role] of roles(faces, under, outlines.dataset.faces === "pair")) name(face, mask ? role : face.dataset.role, outlines);
+    for (const [face, role] of roles(faces, under, outlines.dataset.faces === "pair")) name(face, mask ? role : face.dataset.role);
+    outlines.setAttribute("aria-label", faces.map((face) => said(face)).join(", "));
     const { width, height } = outlines.viewBox.baseVal;
     if (mask && !trouble && Math.abs((mask.shape * height) / width - 1) > 0.03) trouble = "shape";
     if (mask && !trouble && faces.length && ![...under.values()].includes(true)) trouble = "beside";
@@ -122,17 +116,21 @@ function roles(faces, under, isPair) {
   return found;
 }
 
-function name(face, role, outlines) {
-  const say = outlines.closest("[data-media]").querySelector("[data-look]").dataset;
+const capital = (word) => word[0].toUpperCase() + word.slice(1);
+
+const said = (face) => face.closest("[data-media]").querySelector("[data-look]").dataset[`say${capital(face.dataset.now)}`];
+
+function name(face, role) {
+  face.dataset.now = role;
   face.setAttribute("class", `face face--${role}`);
   const label = face.querySelector("text");
-  if (label) label.textContent = say[`say${role[0].toUpperCase()}${role.slice(1)}`];
+  if (label) label.textContent = said(face);
 }
 
 function warn(trouble) {
   const note = maskRoot.querySelector("[data-mask-note]");
   note.hidden = !trouble;
-  if (trouble) note.querySelector("span").textContent = note.dataset[`say${trouble[0].toUpperCase()}${trouble.slice(1)}`];
+  if (trouble) note.querySelector("span").textContent = note.dataset[`say${capital(trouble)}`];
 }
 
 form.addEventListener("media:taken", (event) => {
@@ -140,6 +138,7 @@ form.addEventListener("media:taken", (event) => {
   else look(event.target);
 });
 form.addEventListener("media:cleared", (event) => {
+  looks.set(event.target, (looks.get(event.target) ?? 0) + 1);
   event.target.querySelector("[data-look]")?.replaceChildren();
   judge();
 });

@@ -1,7 +1,7 @@
 // Painting a mask over the picture, or over a video's first one: white moves. The result goes into the mask's field
 // like any other file.
-import { addressOf, outlinesIn } from "./faces.js";
 import { fieldOf } from "./media_field.js";
+import { addressOf, outlinesIn } from "./seen.js";
 
 const form = document.querySelector("[data-generate]");
 const STILL = "rgb(10 8 12 / 0.66)";
