@@ -1,7 +1,7 @@
 # `make help` lists the targets. Needs git, make and Python 3.11 or 3.12 with pip; the rest is installed into .venv.
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test test-slow test-services test-histories test-browser lint format demo screenshots openapi bench-engine bench-sync bench-web lock clean
+.PHONY: help run test test-slow test-services test-histories test-browser lint format demo screenshots openapi bench-engine bench-sync bench-web bench-history lock clean
 
 PY := .venv/bin/python
 RUNTIME := .venv/set-runtime
@@ -63,6 +63,9 @@ bench-sync: $(RUNTIME) ## Measure sync and identity with their controls (MEDIA=f
 
 bench-web: $(TEST) ## Measure the API beside hand-written views, with SQLite and PostgreSQL (ROUNDS=100, POSTGRES_URL=)
 	@$(PY) -m tests.bench.web --rounds $(or $(ROUNDS),100) --postgres "$(POSTGRES_URL)"
+
+bench-history: $(TEST) ## Measure the history's pages at a million jobs, with SQLite and PostgreSQL (ROWS=, POSTGRES_URL=)
+	@$(PY) -m tests.bench.history --rows $(or $(ROWS),1000000) --postgres "$(POSTGRES_URL)"
 
 lock: $(RUNTIME) ## Resolve pyproject.toml into the lock files again
 	$(COMPILE) --group setup -o requirements-setup.lock

@@ -16,7 +16,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts import doors, ledger
-from jobs import archive, history, lifecycle, rerun
+from jobs import archive, deleting, history, lifecycle, rerun
 from jobs.models import Job
 from jobs.templatetags.ui import credit_count, job_title
 from jobs.views.history import back
@@ -80,8 +80,6 @@ def selected_delete(request: HttpRequest) -> HttpResponse:
         return _ask(
             request, "delete", jobs, count=len(jobs), unfinished=sum(job.is_active for job in jobs), kept=kept
         )
-    from jobs import deleting
-
     done = [
         job for job in jobs if deleting.delete(job_id=job.pk, team=request.team, actor=request.membership)
     ]
