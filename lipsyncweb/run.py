@@ -131,8 +131,9 @@ def _collect_static(settings: Any) -> None:
     """Collect the static files when one of them changed since the last time."""
     from django.contrib.staticfiles.finders import get_finders
     from django.contrib.staticfiles.management.commands.collectstatic import Command as CollectStatic
-    from django.contrib.staticfiles.storage import ManifestStaticFilesStorage
     from django.core.management import call_command
+
+    from lipsyncweb.storage import UncompressedModulesStorage
 
     digest = hashlib.sha256(str(settings.STATIC_ROOT).encode())
     for finder in get_finders():
@@ -145,8 +146,7 @@ def _collect_static(settings: Any) -> None:
     say("Collecting the static files ...")
     command = CollectStatic()
     if settings.LOCAL:
-        # Compressing takes 40 seconds and gains nothing on loopback; names and manifest are the same without it.
-        command.storage = ManifestStaticFilesStorage()
+        command.storage = UncompressedModulesStorage()
     call_command(command, interactive=False, verbosity=0)
     stamp.write_text(digest.hexdigest())
 

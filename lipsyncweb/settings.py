@@ -72,6 +72,7 @@ MIDDLEWARE = [
     "jobs.api.limits.RateLimitMiddleware",
     "jobs.api.middleware.JsonErrorsMiddleware",
     "lipsyncweb.middleware.OptionalSlashMiddleware",
+    "lipsyncweb.middleware.CompressedPagesMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -285,9 +286,15 @@ MEDIA_FETCH_LEAST_RATE = env.int("MEDIA_FETCH_LEAST_RATE", default=50_000)
 OUTPUT_MAX_SECONDS = env.int("OUTPUT_MAX_SECONDS", default=600)
 RESULT_DAYS = env.int("RESULT_DAYS", default=30)
 UPLOAD_DAYS = env.int("UPLOAD_DAYS", default=30)
+KEPT_MAX_PER_TEAM = env.int("KEPT_MAX_PER_TEAM", default=200)  # results beyond their days; 0 for any number
 # What a team may keep of uploads at a time; 0 for any amount.
 UPLOAD_MAX_BYTES_PER_TEAM = env.int("UPLOAD_MAX_BYTES_PER_TEAM", default=5_000_000_000)
 UPLOAD_MAX_FILES_PER_TEAM = env.int("UPLOAD_MAX_FILES_PER_TEAM", default=5000)
+
+# --- speech -------------------------------------------------------------------------------------
+# The class whose voices speak typed words (docs/operators.md); empty for a site without voices.
+SPEECH_BACKEND = env.str("SPEECH_BACKEND", default="jobs.speech.espeak.Espeak")
+SPEECH_MAX_CHARACTERS = env.int("SPEECH_MAX_CHARACTERS", default=10_000)
 
 # --- providers ----------------------------------------------------------------------------------
 # Whether this machine's own engine makes videos, and how it ranks among connections (smallest first).

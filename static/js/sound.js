@@ -13,7 +13,7 @@ async function peaks(data) {
     heights.push(top);
   }
   const loudest = Math.max(...heights, 0.02);
-  return heights.map((height) => height / loudest);
+  return { heights: heights.map((height) => height / loudest), seconds: sound.duration };
 }
 
 function draw(canvas, heights, played) {
@@ -61,7 +61,8 @@ export async function dress(box, data) {
   audio.hidden = true;
   box.prepend(button, wave, time);
   let heights = new Array(BARS).fill(0.12);
-  const length = () => (Number.isFinite(audio.duration) ? audio.duration : 0);
+  let seconds = 0;
+  const length = () => (Number.isFinite(audio.duration) ? audio.duration : seconds);
   const show = () => {
     const part = length() ? audio.currentTime / length() : 0;
     seek.value = Math.round(part * 1000);
@@ -84,7 +85,7 @@ export async function dress(box, data) {
   state();
   try {
     const bytes = data ?? (await (await fetch(audio.currentSrc || audio.src)).arrayBuffer());
-    heights = await peaks(bytes);
+    ({ heights, seconds } = await peaks(bytes));
   } catch {
     // A format that this browser cannot decode: the flat line stays, the server still can.
   }
