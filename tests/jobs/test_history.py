@@ -215,3 +215,16 @@ def test_a_window_follows_its_index_without_sorting(owner, wanted, index):
         assert not any("SCAN jobs_job" in step for step in looked), steps
         if len(queries.captured_queries[0]["sql"].split("looked")) == 1:
             assert not any("TEMP B-TREE" in step for step in steps), steps
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="the plan is read in SQLite's words")
+def test_rows_that_are_named_are_looked_up_and_not_searched_for(owner):
+    ids = [add(owner).pk for _ in range(3)]
+    with CaptureQueriesContext(connection) as queries:
+        history.known(owner.team, ids)
+        history.some(owner.team, ids)
+    for query in queries:
+        steps = _steps(query["sql"], ())
+        assert any(
+            "SEARCH jobs_job USING INDEX sqlite_autoindex_jobs_job_1 (id=?)" in step for step in steps
+        ), steps
