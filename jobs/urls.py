@@ -11,6 +11,7 @@ from jobs.views import (
     look,
     pricing,
     site,
+    speech,
     uploads,
     webhooks,
 )
@@ -35,6 +36,7 @@ urlpatterns = [
     path("uploads/<uuid:pk>/picture", look.upload_picture, name="upload_picture"),
     path("samples/<str:name>/look", look.sample_look, name="sample_look"),
     path("samples/<str:name>/picture", look.sample_picture, name="sample_picture"),
+    path("speech", speech.speech, name="speech"),
     path("jobs", history.history, name="history"),
     path("jobs/rows", history.history_rows, name="history_rows"),
     path("jobs/selected/zip", bulk.selected_zip, name="selected_zip"),

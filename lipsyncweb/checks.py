@@ -6,6 +6,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register  # noqa: A004
+from django.utils.module_loading import import_string
 
 SHORTEST_SECRET = 50
 FEWEST_CHARACTERS = 5
@@ -160,3 +161,21 @@ def _payment_rules(key: str, secrets: list[str]) -> list[tuple[bool, CheckMessag
             ),
         ),
     ]
+
+
+@register
+def voices_are_there(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """SPEECH_BACKEND names a class that can be made."""
+    if not settings.SPEECH_BACKEND:
+        return []
+    try:
+        import_string(settings.SPEECH_BACKEND)()
+    except Exception as error:  # noqa: BLE001 - whatever the operator's own class raises
+        return [
+            Error(
+                f"SPEECH_BACKEND is {settings.SPEECH_BACKEND}, which gives no voices: {error}",
+                hint="Name a class as docs/operators.md describes, or leave it empty for a site without voices.",
+                id="lipsyncweb.E030",
+            )
+        ]
+    return []

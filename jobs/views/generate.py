@@ -22,6 +22,7 @@ from jobs.models import Job
 from jobs.problems import Invalid
 from jobs.submit import submit
 from jobs.views.code import of_form
+from jobs.views.speech import take_speech
 
 
 @doors.team("jobs.read", post="jobs.submit")
@@ -35,7 +36,9 @@ def generate(request: HttpRequest, slug: str) -> HttpResponse:
     form.take_files(request.FILES, request.user)
     if "sample" in request.POST:
         form.use_sample(request.POST["sample"])
-    if "sample" in request.POST or "check" in request.POST:  # browsers without scripts ask for the price so
+    if "speak" in request.POST:
+        take_speech(request, form)
+    if {"sample", "speak", "check"} & request.POST.keys():  # browsers without scripts ask for the price so
         return _page(request, form)
     try:
         job = submit(

@@ -36,6 +36,8 @@ def browser_type_launch_args() -> dict:
             "--disable-background-networking",
             "--disable-component-update",
             "--disable-sync",
+            # A microphone that beeps, and a person who allows it where a test gives the permission.
+            "--use-fake-device-for-media-stream",
         ],
     }
 
