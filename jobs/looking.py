@@ -14,6 +14,7 @@ from django.core.files.storage import default_storage
 
 from accounts.models import Team
 from jobs import media, samples
+from jobs.catalog import lipsync_image_multi
 from jobs.engine.errors import EngineDied, InputError
 from jobs.engine.look import look, picture_of
 from jobs.models import Upload
@@ -21,9 +22,9 @@ from jobs.turns import Turns
 
 log = logging.getLogger(__name__)
 
-VERSION = 1  # of what is kept: files with another one are looked at again
-PAIR = "lipsync-image-multi"
-SMALLEST = {"480p": 24.0, "720p": 16.0}  # pixels at 480p between the eyes of a face that can be animated
+VERSION = 2  # of what is kept: files with another one are looked at again
+PAIR = lipsync_image_multi.SPEC.slug
+SHRUNK = {"480p": 1.0, "720p": 480 / 720}  # how much smaller a face may be at each resolution
 QUIET = -42.0  # dB of full scale: speech that stays below is hardly heard
 CLIPPED = 0.002  # of what is spoken
 
@@ -162,14 +163,15 @@ def _codes_of_pair(found: Look) -> list[str]:
 
 def _too_small(found: Look, wanted: int) -> str:
     """The code for a picture that shows too few faces of a size that can be animated; nothing where it does."""
-    counts = {size: len(_large(found, least)) for size, least in SMALLEST.items()}
+    counts = {size: len(_large(found, size)) for size in SHRUNK}
     if counts["480p"] >= wanted:
         return ""
     return "face_small_480" if counts["720p"] >= wanted else "face_small"
 
 
-def _large(found: Look, least: float = SMALLEST["480p"]) -> list[int]:
-    """The places in `faces` of those that can be animated."""
+def _large(found: Look, resolution: str = "480p") -> list[int]:
+    """The places in `faces` of those that can be animated at a resolution."""
+    least = found["least"] * SHRUNK[resolution]
     return [place for place, face in enumerate(found["faces"]) if face["eyes"] >= least]
 
 

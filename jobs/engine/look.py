@@ -35,10 +35,9 @@ def look(path: Path, *, kind: Kind, limits: Limits = DEFAULT) -> dict[str, Any]:
 
     Of a picture, or of a video's first picture: `faces`, largest first, with all places in fractions of width and
     height: `outline` and `region` (what moves with this head, and no other's) as lists of [x, y], `mouth` [x, y],
-    `middle` that of its box across,
-    and `eyes`, the pixels between the outer eye corners at 480p; `large`, how many of
-    them can be animated there; `width` and `height` in pixels as shown; and for a video whose first picture shows
-    nobody `later`, the seconds at which somebody was seen, or None.
+    `middle` that of its box across, and `eyes`, the pixels between the outer eye corners at 480p; `least`, how many
+    of these a face needs to be animated there; `width` and `height` in pixels as shown; and, for a video whose first
+    picture shows nobody, `later`, the seconds at which somebody was seen, or None.
 
     Of a recording: `seconds`, `spoken` (seconds in which somebody speaks), `loudest` (dB of full scale that the
     speech reaches) and `clipped` (the share of what is spoken that is cut off).
@@ -107,8 +106,7 @@ def _shown(path: Path, kind: str, limits: Limits, resolution: int, *, grow: bool
 def _faces(found: list["Face"], picture: "Array") -> dict[str, Any]:
     from jobs.engine.work import FEWEST_PIXELS
 
-    large = sum(face.eye_distance >= FEWEST_PIXELS for face in found)
-    return {"faces": [_face(face, found, picture) for face in found], "large": large}
+    return {"faces": [_face(face, found, picture) for face in found], "least": FEWEST_PIXELS}
 
 
 def _face(face: "Face", found: list["Face"], picture: "Array") -> dict[str, Any]:

@@ -6,10 +6,12 @@ from urllib.parse import urljoin
 
 import numpy as np
 import pytest
+from axe_playwright_python.base import AXE_SCRIPT
 from PIL import Image
 from playwright.sync_api import Page, expect
 
 from jobs.engine.bench.media import write_wav
+from tests.browser.test_axe import RULES
 from tests.browser.test_form import field
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
@@ -251,3 +253,17 @@ def test_painting_waits_for_a_picture(opened):
     expect(page.get_by_text("Upload what is to move first")).to_be_visible()
     use_sample(page, "Picture")
     expect(paint).to_have_attribute("aria-disabled", "false")
+
+
+@pytest.mark.parametrize("colours", ["light", "dark"])
+@SIZES
+def test_axe_finds_nothing_while_somebody_paints(opened, size, colours):
+    page = opened("lipsync-image-multi", size, color_scheme=colours)
+    use_sample(page, "Picture")
+    told(page, "Picture", "Two faces found.")
+    start_painting(page)
+    page.get_by_role("button", name="Face 2").click()
+    page.evaluate(AXE_SCRIPT)
+    found = page.evaluate("rules => axe.run(document, rules)", RULES)
+    assert [(each["id"], [node["html"] for node in each["nodes"]]) for each in found["violations"]] == []
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")

@@ -29,7 +29,7 @@ def in_polygon(place, outline) -> bool:
 def test_a_face_is_outlined_in_fractions_of_the_picture():
     seen = look(portrait(), kind="image")
 
-    assert (seen["width"], seen["height"], seen["large"]) == (480, 480, 1)
+    assert (seen["width"], seen["height"]) == (480, 480)
     (face,) = seen["faces"]
     assert face["mouth"] == [pytest.approx(0.44, abs=0.03), pytest.approx(0.29, abs=0.03)]
     assert in_polygon(face["mouth"], face["outline"])
@@ -42,7 +42,7 @@ def test_two_heads_share_the_picture_without_overlap(tmp_path):
 
     one, other = seen["faces"]
     assert {round(one["middle"]), round(other["middle"])} == {0, 1}
-    assert seen["large"] == 2
+    assert min(one["eyes"], other["eyes"]) > seen["least"]
     for here, there in ((one, other), (other, one)):
         assert in_polygon(here["mouth"], here["region"])
         assert not in_polygon(there["mouth"], here["region"])
@@ -54,10 +54,10 @@ def test_nobody_is_seen_in_an_empty_picture(tmp_path):
 
     seen = look(tmp_path / "x.png", kind="image")
 
-    assert (seen["faces"], seen["large"], "later" in seen) == ([], 0, False)
+    assert (seen["faces"], "later" in seen) == ([], False)
 
 
-def test_a_small_face_is_seen_and_not_counted_as_large(tmp_path):
+def test_a_small_face_is_seen_and_called_small(tmp_path):
     canvas = Image.new("RGB", (1000, 1000), "gray")
     with Image.open(portrait()) as head:
         canvas.paste(head.convert("RGB").resize((380, 380)), (300, 300))
@@ -65,8 +65,8 @@ def test_a_small_face_is_seen_and_not_counted_as_large(tmp_path):
 
     seen = look(tmp_path / "x.png", kind="image")
 
-    assert (len(seen["faces"]), seen["large"]) == (1, 0)
-    assert 16 < seen["faces"][0]["eyes"] < 24
+    (face,) = seen["faces"]
+    assert 16 < face["eyes"] < seen["least"] == 24
 
 
 def frames_of(*pictures: Image.Image | None, side: int = 240) -> list[np.ndarray]:

@@ -8,6 +8,7 @@ from jobs import looking, samples
 from jobs.models import Upload
 from jobs.turns import NoTurn
 
+SQUARE = {"width": 480, "height": 480}
 ONE, PAIR = "lipsync-image", looking.PAIR
 
 
@@ -41,7 +42,7 @@ def face(middle: float, eyes: float = 50.0) -> dict:
 
 
 def seen(*faces: dict, **fields) -> dict:
-    return {"version": looking.VERSION, "faces": list(faces), "width": 480, "height": 480, **fields}
+    return {"version": looking.VERSION, "faces": list(faces), "least": 24, **SQUARE, **fields}
 
 
 def heard(**fields) -> dict:
