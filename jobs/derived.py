@@ -68,6 +68,8 @@ def stored(job: Job, kind: Kind) -> str:
     Raises NotMade: the video is gone, holds no such thing, or others have all the turns.
     """
     name = _name(job, kind)
+    if job.state != State.COMPLETED:
+        raise NotMade(_("There is no finished video yet."))
     if not job.output_file or not default_storage.exists(job.output_file):
         raise NotMade(_("The video is not kept any more."))
     if default_storage.exists(name):

@@ -1,5 +1,8 @@
 """What codes are called on the pages: verbs of the timeline, stages of a render, failures."""
 
+from dataclasses import dataclass
+from typing import Literal
+
 from django.conf import settings
 from django.utils.functional import Promise
 from django.utils.translation import get_language
@@ -100,6 +103,64 @@ FAILURES: dict[str, Promise] = {
 QUOTED = frozenset({"provider_refused", "provider_failed", "provider_bad_result"})
 # Ours in English, with a reason in it that only the sentence has.
 REASONED = frozenset({"provider_result_lost"})
+
+
+@dataclass(frozen=True)
+class NextStep:
+    """What to do about a failure. to : where that is done, as templates/jobs/job/_failure.html knows it."""
+
+    sentence: Promise
+    to: Literal["form", "credits", "connections", "key", "nowhere"] = "form"
+
+
+_OTHER_FILE = NextStep(_("Open the form as you filled it in, and choose another file there."))
+_SAME_AGAIN = NextStep(_("Nothing is wrong with your files: send the same again."))
+_LATER = NextStep(_("Nothing is wrong with your files: send the same again in some minutes."))
+_REFUSED_THERE = NextStep(
+    _("Change what the other server's words ask for, or choose another place to make it.")
+)
+_NEXT_STEPS: dict[str, NextStep] = {
+    "no_face": NextStep(
+        _("Choose a picture or video in which one face, large enough, looks at the camera.")
+    ),
+    "two_faces_needed": NextStep(
+        _("Choose a picture of two people side by side, or make a video of one person instead.")
+    ),
+    **dict.fromkeys(
+        (
+            "image_unreadable",
+            "audio_unreadable",
+            "video_unreadable",
+            "unsupported_format",
+            "upload_not_found",
+        ),
+        _OTHER_FILE,
+    ),
+    **dict.fromkeys(("too_large", "too_long"), _OTHER_FILE),
+    **dict.fromkeys(
+        ("url_not_allowed", "fetch_failed", "timed_out", "upload_quota"),
+        NextStep(_("Open the form as you filled it in, and upload the file in place of its address.")),
+    ),
+    "not_enough_credits": NextStep(_("Get credits, or use a shorter recording."), "credits"),
+    "spending_cap_reached": NextStep(
+        _("An owner or admin of the team can raise its monthly cap."), "credits"
+    ),
+    "key_limit_reached": NextStep(_("An owner or admin of the team can raise the key's limits."), "key"),
+    **dict.fromkeys(("deadline", "provider_unclear", "provider_lost_job", "internal_error"), _SAME_AGAIN),
+    **dict.fromkeys(("storage_full", "provider_result_lost", "provider_failed"), _LATER),
+    "render_lost": NextStep(_("Try other files; if those fail as well, tell the site's operator.")),
+    "test_failure": NextStep(_("Leave the word out of the prompt, and the test succeeds.")),
+    "provider_refused": _REFUSED_THERE,
+    "provider_bad_result": NextStep(_("Choose another place to make it, and send it again.")),
+    "provider_key_refused": NextStep(
+        _("Whoever manages the connection has to enter a new key; then send it again."), "connections"
+    ),
+}
+
+
+def next_step(code: str) -> NextStep:
+    """What to do about a failure with this code."""
+    return _NEXT_STEPS.get(code, _OTHER_FILE)
 
 
 def extended_rule() -> str:

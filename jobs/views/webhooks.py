@@ -220,6 +220,8 @@ def replay(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
             messages.info(
                 request, _("It is being sent right now, is too old, or was tried too often to be sent again.")
             )
+    if found.job_id and request.POST.get("back") == "job":
+        return redirect("job", found.job_id)
     return redirect("delivery", found.pk)
 
 
