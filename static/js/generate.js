@@ -70,6 +70,7 @@ function look(field) {
 
 form.addEventListener("change", (event) => { if (event.target.matches("[data-value]")) look(fieldOf(event.target)); });
 form.addEventListener("media:cleared", (event) => look(event.detail.field));
+for (const field of fields) look(field);
 
 function put(field, found) {
   if (!field.taken.hidden) field.clear(false);

@@ -91,3 +91,92 @@ def test_sample_speech_plays(visitor):
     wait_until_played(page, "[data-view] audio", 0.2)
     field(page, "Speech").get_by_role("button", name="Pause").click()
     assert page.evaluate("document.querySelector('[data-view] audio').paused")
+
+
+def paste(page, text="", file=None):
+    page.evaluate(
+        """([text, bytes]) => {
+            const data = new DataTransfer();
+            if (text) data.setData("text/plain", text);
+            if (bytes) data.items.add(new File([new Uint8Array(bytes)], "pasted.png", { type: "image/png" }));
+            const at = document.activeElement ?? document.body;
+            at.dispatchEvent(new ClipboardEvent("paste", { clipboardData: data, bubbles: true, cancelable: true }));
+        }""",
+        [text, list(file.read_bytes()) if file else None],
+    )
+
+
+def test_pasted_picture_goes_where_it_is_seen_and_never_into_the_folded_mask(visitor, sample_files):
+    page = visitor.page
+    for _time in range(2):
+        paste(page, file=sample_files["image"])
+        expect(field(page, "Picture")).to_contain_text("512 × 512")
+    expect(page.locator("[name=mask_image]")).to_have_value("")
+    page.locator("summary", has_text="More options").click()
+    page.get_by_label("Mask: file").focus()
+    paste(page, file=sample_files["image"])
+    expect(page.locator("[name=mask_image]")).to_have_value(re.compile("^upload:"))
+
+
+def test_pasted_address_goes_into_the_field_of_its_kind_and_is_said_to_be_unopened(visitor):
+    page = visitor.page
+    paste(page, "https://example.com/voice.mp3?x=1")
+    expect(page.get_by_label("Speech: address")).to_have_value("https://example.com/voice.mp3?x=1")
+    expect(field(page, "Speech").get_by_text("checked when the job runs")).to_be_visible()
+    expect(page.locator("#price")).to_contain_text("from 10 credits")
+    page.get_by_label("Speech: address").fill("")
+    page.get_by_label("Speech: address").blur()
+    expect(field(page, "Speech").get_by_text("checked when the job runs")).to_be_hidden()
+
+
+def test_address_of_the_site_itself_is_previewed(visitor):
+    page = visitor.page
+    page.get_by_label("Picture: address").fill(f"{visitor.site.url}/samples/pair.png")
+    page.get_by_label("Picture: address").blur()
+    expect(field(page, "Picture").get_by_role("img", name="Picture")).to_be_visible()
+    expect(page.locator("[name=image]")).to_have_value(f"{visitor.site.url}/samples/pair.png")
+    expect(field(page, "Picture").get_by_text("checked when the job runs")).to_be_hidden()
+
+
+def test_dropped_link_becomes_the_address(visitor):
+    page = visitor.page
+    transfer = page.evaluate_handle(
+        """() => {
+            const transfer = new DataTransfer();
+            transfer.setData("text/uri-list", "https://example.com/face.webp");
+            return transfer;
+        }"""
+    )
+    field(page, "Picture").dispatch_event("drop", {"dataTransfer": transfer})
+    expect(page.get_by_label("Picture: address")).to_have_value("https://example.com/face.webp")
+
+
+def test_second_press_of_the_button_sends_nothing(visitor):
+    page = visitor.page
+    visitor.go(f"{FORM}?example=hello")
+    sent = []
+    page.on("request", lambda request: sent.append(request.url) if request.method == "POST" else None)
+    page.evaluate(
+        """() => {
+            const form = document.querySelector("#generate");
+            form.requestSubmit();
+            form.requestSubmit();
+        }"""
+    )
+    page.wait_for_url("**/jobs/*")
+    assert [url for url in sent if url.endswith(FORM)] == [visitor.site.url + FORM]
+
+
+def test_price_and_button_stay_in_reach_on_a_phone(visit):
+    visitor = visit("phone")
+    page = visitor.page
+    visitor.sign_up()
+    visitor.go("/generate/lipsync-video?example=new-words")
+    button = page.get_by_role("button", name="Make the video")
+    for step in (0, 400, 400):
+        page.mouse.wheel(0, step)
+        expect(button).to_be_in_viewport(ratio=1)
+        expect(page.locator("#price-brief")).to_be_in_viewport(ratio=1)
+    page.get_by_role("radio", name="720p, sharper").check()
+    expect(page.locator("#price-brief")).to_have_text("24 credits")
+    assert page.evaluate("document.documentElement.scrollWidth") == 390

@@ -52,7 +52,7 @@ def test_numbers_of_the_picture_are_the_same_in_every_language(owner):
 def test_unknown_length_is_said_to_be_unknown(owner):
     page = price(owner, VIDEO, video=upload(owner, "video", 5), audio=FAR)
     assert "not known yet" in page
-    assert "how long this is. Speech" in page
+    assert "fetches the file: Speech." in page
     assert 'data-exact="no"' in page
 
 
