@@ -3,6 +3,7 @@
 // Its element tells what happens: "media:taken" once a file or sample stands in it (detail.answer is the server's
 // answer about an upload, null for a sample), "media:cleared" when it is empty again.
 import { dress } from "./sound.js";
+import { forget, unfinishedOf } from "./unfinished.js";
 import { sendFile } from "./upload.js";
 
 const known = new WeakMap();
@@ -16,18 +17,21 @@ export class MediaField {
     this.form = form;
     this.say = form.dataset;
     this.kind = root.dataset.kind;
-    for (const part of ["drop", "or", "taken", "view", "name", "facts", "progress", "error", "remove", "value"]) {
+    for (const part of ["drop", "or", "taken", "view", "name", "facts", "progress", "link", "error", "remove", "unfinished", "value"]) {
       this[part] = root.querySelector(`[data-${part}]`);
     }
     this.errorText = root.querySelector("[data-error-text]");
     this.label = root.querySelector(".label").firstChild.textContent.trim();
     this.file = root.querySelector('input[type="file"]');
     this.sample = root.querySelector("[data-sample]");
-    this.file.addEventListener("change", () => { if (this.file.files[0]) this.send(this.file.files[0]); });
+    this.file.addEventListener("change", () => { if (this.file.files[0]) this.send(this.file.files[0], true); });
     this.remove.addEventListener("click", () => this.clear(true));
     this.sample?.addEventListener("click", (event) => { event.preventDefault(); this.useSample(); });
     this.value.addEventListener("input", () => this.complain(""));
+    this.removeLabel = this.remove.getAttribute("aria-label");
+    this.percent = new Intl.NumberFormat(document.documentElement.lang || undefined, { style: "percent" });
     this.listenForDrops();
+    this.offerToGoOn();
     known.set(root, this);
   }
 
@@ -37,8 +41,23 @@ export class MediaField {
     this.root.addEventListener("drop", (event) => {
       if (!event.dataTransfer.files[0]) return;
       event.preventDefault();
-      this.send(event.dataTransfer.files[0]);
+      this.send(event.dataTransfer.files[0], true);
     });
+  }
+
+  // A reload has cut an upload off: the same file, chosen again, goes on where it stopped.
+  offerToGoOn() {
+    const found = this.isEmpty && unfinishedOf(this.form, this.kind, this.value.name);
+    if (!found) return;
+    const [key, { name, part }] = found;
+    const words = { name, part: this.percent.format(Math.floor(part * 100) / 100) };
+    this.unfinished.querySelector("[data-unfinished-text]").textContent = this.say.sayUnfinished.replace(/\{(name|part)\}/g, (_, word) => words[word]);
+    this.unfinished.querySelector("[data-forget]").addEventListener("click", () => {
+      forget(key);
+      this.unfinished.hidden = true;
+      this.file.focus();
+    });
+    this.unfinished.hidden = false;
   }
 
   over(event) {
@@ -96,8 +115,9 @@ export class MediaField {
     this.changed();
   }
 
-  // Takes a File of this browser: from the disk, the clipboard, a recording or a canvas.
-  send(file) {
+  // Takes a File of this browser: from the disk, the clipboard, a recording or a canvas. `again`: the person can
+  // choose the very same file once more, after a reload.
+  send(file, again = false) {
     this.sending?.abort();
     this.complain("");
     this.file.value = "";
@@ -109,7 +129,7 @@ export class MediaField {
     this.address = URL.createObjectURL(file);
     const view = this.show(file.name, this.address);
     if (this.kind === "audio") file.arrayBuffer().then((data) => dress(view, data));
-    this.post(file);
+    this.post(file, again);
   }
 
   // Takes an upload that the server has made itself; `answer` is what it answers to an upload.
@@ -120,12 +140,17 @@ export class MediaField {
     this.answered(answer);
   }
 
-  async post(file) {
+  async post(file, again) {
     this.root.dataset.busy = "";
+    this.unfinished.hidden = true;
     this.progress.hidden = false;
     this.progress.value = 0;
     this.facts.textContent = this.say.sayUploading;
-    const sending = (this.sending = sendFile(this.form, file, this.kind, (event) => this.advance(event)));
+    this.remove.setAttribute("aria-label", `${this.say.sayCancel}: ${this.label}`);
+    const sending = (this.sending = sendFile(this.form, file, this.kind, (event) => this.advance(event), {
+      onLink: (here) => this.tellLink(here),
+      again: again ? this.value.name : "",
+    }));
     try {
       const answer = await sending.answer;
       if (this.sending === sending) this.answered(answer);
@@ -135,14 +160,20 @@ export class MediaField {
   }
 
   advance({ loaded, total }) {
-    const percent = Math.floor((loaded / total) * 100);
-    this.progress.value = percent;
-    if (percent < 100) {
-      this.facts.textContent = `${this.say.sayUploading} ${percent}%`;
+    const part = loaded / total;
+    if (part < 1) {
+      this.progress.value = Math.floor(part * 100);
+      this.facts.textContent = `${this.say.sayUploading} ${this.percent.format(Math.floor(part * 100) / 100)}`;
     } else {
       this.facts.textContent = this.say.sayChecking;
       this.progress.removeAttribute("value");
     }
+  }
+
+  // A sentence only when it changes: it is read aloud.
+  tellLink(here) {
+    const sentence = here ? "" : this.say.sayAway;
+    if (this.link.textContent !== sentence) this.link.textContent = sentence;
   }
 
   answered(answer) {
@@ -163,6 +194,8 @@ export class MediaField {
   settle() {
     delete this.root.dataset.busy;
     this.progress.hidden = true;
+    this.link.textContent = "";
+    this.remove.setAttribute("aria-label", this.removeLabel);
     this.sending = null;
   }
 
