@@ -6,7 +6,6 @@ The rest is done after it, a piece at a time, and again by a timer until nothing
 
 import logging
 import time
-from datetime import timedelta
 from typing import Any
 
 from django.db import DatabaseError, transaction
@@ -17,7 +16,7 @@ from django.utils import timezone
 from accounts import signals
 from accounts.ledger.forgetting import forget_people
 from accounts.models import Team
-from jobs import lifecycle, media, outbox, uploading
+from jobs import deleting, lifecycle, media, outbox, uploading
 from jobs.models import (
     Connection,
     Job,
@@ -35,32 +34,11 @@ log = logging.getLogger(__name__)
 
 AT_ONCE = 5.0  # seconds that whoever deletes the team waits; the worker does the rest
 PIECE = 200  # rows
-# A worker that was late may have died between storing its result and being told that it is not wanted: an emptied
-# job's row stays as long as that, and what lies in its folder then goes with it.
-GRACE = timedelta(days=1)
-# What a job's row keeps of people and of what they asked for.
-EMPTY: dict[str, Any] = {
-    "form_state": {},
-    "fingerprint": "",  # which also marks the row as emptied
-    "webhook": "",
-    "reference": "",
-    "metadata": {},
-    "person": None,
-    "external_id": "",
-    "remote_document": None,
-    "callback_token": None,
-    "inputs": {},
-    "error": "",
-    "prompt_words": [],
-    "output_file": "",
-    "output_token": "",
-    "output_url": "",
-}
 
 
 @receiver(signals.team_weighed)
 def weigh(team: Team, **kwargs: Any) -> dict[str, int]:
-    jobs = Job.objects.filter(team=team)
+    jobs = Job.objects.filter(team=team, deleted_at=None)
     return {
         "jobs": jobs.count(),
         "unfinished": jobs.filter(state__in=ACTIVE_STATES).count(),
@@ -160,17 +138,17 @@ def _empty_jobs(team: Team) -> bool:
     ended = Job.objects.filter(team=team).exclude(state__in=ACTIVE_STATES)
     jobs = list(ended.exclude(fingerprint="")[:PIECE])
     for job in jobs:
-        _drop_files(job)
+        deleting.drop_files(job)
         JobEvent.objects.filter(job=job).update(reason="")
         job.inbound.all().delete()
-        Job.objects.filter(pk=job.pk).update(**EMPTY)
+        Job.objects.filter(pk=job.pk).update(**deleting.EMPTY)
     return bool(jobs)
 
 
 def _drop_jobs(team: Team) -> bool:
-    over = list(Job.objects.filter(team=team, finished_at__lt=timezone.now() - GRACE)[:PIECE])
+    over = list(Job.objects.filter(team=team, finished_at__lt=timezone.now() - deleting.GRACE)[:PIECE])
     for job in over:
-        _drop_files(job)
+        deleting.drop_files(job)
         job.delete()
     return bool(over)
 
@@ -182,12 +160,4 @@ def _drop_connections(team: Team) -> bool:
 
 def _to_do(jobs: QuerySet[Job]) -> QuerySet[Job]:
     """Those that are not emptied yet, and those that were emptied long enough ago."""
-    return jobs.filter(~Q(fingerprint="") | Q(finished_at__lt=timezone.now() - GRACE))
-
-
-def _drop_files(job: Job) -> None:
-    """Everything that was stored for this job. A test's result is a sample, which is everybody's."""
-    if job.output_file and not job.is_test:
-        media.delete(job.output_file)
-    media.drop_folder(f"results/{job.pk}")
-    media.drop_folder(f"inputs/{job.pk}")
+    return jobs.filter(~Q(fingerprint="") | Q(finished_at__lt=timezone.now() - deleting.GRACE))

@@ -21,12 +21,12 @@ from django.conf import settings
 from django.core.files import File
 from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import UploadedFile
-from django.db.models import Count, Sum
+from django.db.models import Count, F, Sum
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.models import Team, User
-from jobs import samples
+from jobs import retention, samples
 from jobs.engine.errors import InputError
 from jobs.engine.limits import Limits
 from jobs.engine.probe import Probe, probe
@@ -97,6 +97,7 @@ def keep(path: Path, *, team: Team, user: User | None, kind: str, name: str) -> 
         seconds=found.seconds,
         width=found.width,
         height=found.height,
+        expires_at=retention.upload_end(team),
     )
 
 
@@ -260,18 +261,28 @@ def _attempt_of(name: str) -> int:
 def expire() -> int:
     """Delete results and uploads whose time is over, and temporary files that nobody owns; returns how many results."""
     now = timezone.now()
-    for upload in Upload.objects.filter(created_at__lt=now - timedelta(days=settings.UPLOAD_DAYS))[:500]:
-        default_storage.delete(upload.file)
-        upload.delete()
+    _expire_uploads(now)
+    # Files first and rows afterwards, so that none is forgotten: what is over stays over (jobs/retention.py).
     expired = Job.objects.filter(expires_at__lt=now, state=State.COMPLETED).exclude(output_file="")
     count = 0
     for job_id, name, is_test in list(expired.values_list("pk", "output_file", "is_test")[:500]):
         if not is_test:  # the sample is every test's
             default_storage.delete(name)
-        count += Job.objects.filter(pk=job_id, output_file=name).update(output_file="")
+        drop_folder(f"results/{job_id}")
+        over = Job.objects.filter(pk=job_id, output_file=name)
+        count += over.update(output_file="", poster_file="", version=F("version") + 1, changed_at=now)
     _drop_abandoned_parts(now - ORPHANS_AFTER)
     _drop_abandoned_work(now - ORPHANS_AFTER)
     return count
+
+
+def _expire_uploads(now: datetime) -> None:
+    """Those whose time is over, but for what an unfinished job is still to be made of."""
+    for upload in Upload.objects.filter(expires_at__lt=now)[:500]:
+        if retention.is_needed(upload):
+            continue
+        default_storage.delete(upload.file)
+        upload.delete()
 
 
 def _drop_abandoned_parts(before: datetime) -> None:

@@ -10,7 +10,7 @@ from celery.signals import worker_ready, worker_shutting_down
 
 from accounts import ledger, sales
 from accounts.ledger import alerts
-from jobs import execute, idempotency, leaving, lifecycle, media, nightly, outbox, remote
+from jobs import deleting, execute, idempotency, leaving, lifecycle, media, nightly, outbox, remote
 from jobs.providers.embedded import EmbeddedProvider
 from jobs.webhooks import deliver, queue, warn
 from lipsyncweb.celery import app
@@ -126,6 +126,7 @@ def resend() -> None:
 @app.task
 def expire() -> None:
     media.expire()
+    deleting.clear_deleted()
     idempotency.expire()
     queue.expire()
     ledger.expire_credits()

@@ -47,6 +47,10 @@ ACTIONS = {
     "team.disable": _("Switched the team off"),
     "team.enable": _("Switched the team on again"),
     "team.delete": _("Deleted the team"),
+    "team.retention": _("Changed how long videos and files are kept"),
+    "job.keep": _("Kept a video beyond its time"),
+    "job.let_go": _("Let a kept video go"),
+    "job.delete": _("Deleted a job"),
     "credits.grant": _("Granted credits"),
     "credits.limits": _("Changed a monthly cap or an alert"),
     "credits.adjust": _("Corrected the credits"),
@@ -64,6 +68,7 @@ GROUPS = {
     "credits": _("Credits"),
     "webhook": _("Webhooks"),
     "connection": _("Server connections"),
+    "job": _("Jobs"),
 }
 
 # What a person reads for the details of an action, and for what lies within one of them.
@@ -71,6 +76,7 @@ DETAILS = {
     "address": _("Address"),
     "addresses": _("Only from"),
     "after": _("Afterwards"),
+    "also_here": _("Also for what was here"),
     "alert_below": _("Mail below"),
     "allowed_models": _("Models"),
     "before": _("Before"),
@@ -81,6 +87,7 @@ DETAILS = {
     "credits": _("Credits"),
     "daily_credits": _("Credits a day"),
     "expires_at": _("Ends"),
+    "input_days": _("Days of files"),
     "key_id": _("Id of the key"),
     "limits": _("Limits"),
     "missing": _("Not taken back"),
@@ -94,6 +101,7 @@ DETAILS = {
     "purse": _("Balance"),
     "requests_a_minute": _("Requests a minute"),
     "resolutions": _("Resolutions"),
+    "result_days": _("Days of videos"),
     "role": _("Role"),
     "rolled_from": _("Id of the old key"),
     "total_credits": _("Credits in all"),

@@ -1,9 +1,7 @@
 """Files from clients that have no public address for them."""
 
-from datetime import timedelta
 from typing import Any
 
-from django.conf import settings
 from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
 from django.core.files.uploadedfile import UploadedFile
 from django.http import HttpRequest, JsonResponse
@@ -57,7 +55,7 @@ def _document(kept: Upload) -> dict[str, Any]:
         "seconds": kept.seconds,
         "width": kept.width,
         "height": kept.height,
-        "expiresAt": (kept.created_at + timedelta(days=settings.UPLOAD_DAYS)).isoformat(),
+        "expiresAt": kept.expires_at.isoformat() if kept.expires_at else None,
     }
 
 

@@ -4,14 +4,13 @@ import uuid
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.conf import settings
 from django.db import transaction
 from django.db.models import F, Q
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from accounts import ledger
-from jobs import inputs, media, outbox
+from jobs import inputs, media, outbox, retention
 from jobs.lifecycle.moving import move, source_of
 from jobs.models import Job, State
 from jobs.verbs import CANCEL, FAIL, SUCCEED, Claim, Result
@@ -21,8 +20,9 @@ from jobs.webhooks import queue
 def succeed(claim: Claim, result: Result) -> bool:
     """Publish the result and charge what was reserved."""
     now = timezone.now()
+    end = now + timedelta(days=retention.of_job(claim.job_id).results)
     with transaction.atomic():
-        job = move(claim.job_id, SUCCEED, guard=claim.guard, **_published(result, now))
+        job = move(claim.job_id, SUCCEED, guard=claim.guard, expires_at=end, **_published(result, now))
         if job is None:
             return False
         elapsed = now - (job.started_at or job.created_at)
@@ -75,7 +75,6 @@ def _published(result: Result, now: datetime) -> dict[str, Any]:
         "stage": "",
         "lease_until": None,
         "finished_at": now,
-        "expires_at": now + timedelta(days=settings.RESULT_DAYS),
     }
 
 
@@ -106,6 +105,7 @@ def _settle_without_charge(job: Job | None) -> bool:
 
 def _tidy(job: Job) -> None:
     """After the end: drop what was fetched, and let the next job have the place at the connection."""
+    retention.note_uses(job)
     transaction.on_commit(lambda: inputs.drop(job))
     if job.connection_id:
         transaction.on_commit(outbox.nudge_send)

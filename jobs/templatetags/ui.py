@@ -1,7 +1,7 @@
 """Small helpers of the pages: the colour theme, the current place, numbers and times."""
 
 import uuid
-from datetime import datetime
+from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
 from django import template
@@ -104,6 +104,12 @@ def moment(when: datetime | None) -> SafeString:
         return mark_safe("")
     text = formats.date_format(timezone.localtime(when), "DATETIME_FORMAT")
     return format_html('<time datetime="{}">{} UTC</time>', when.isoformat(timespec="seconds"), text)
+
+
+@register.filter
+def is_soon(when: datetime | None) -> bool:
+    """Whether a moment is less than two days away."""
+    return when is not None and when - timezone.now() < timedelta(days=2)
 
 
 @register.filter

@@ -21,7 +21,7 @@ from accounts.audit import Who
 from accounts.models import AuditEvent, Entry, Invitation, Membership, Purse, Role, Team, User
 from accounts.teams import members
 from jobs import leaving as jobs_leaving
-from jobs import lifecycle, media, queries
+from jobs import deleting, lifecycle, media, queries
 from jobs.key_limits import KeyChanged
 from jobs.models import (
     Connection,
@@ -165,7 +165,7 @@ def test_what_was_asked_for_goes_from_the_rows_and_the_rows_a_day_later(owner, d
     delete_team(owner)
     emptied = Job.objects.get(pk=job.pk)
     assert (emptied.form_state, emptied.person, emptied.output_url) == ({}, None, "")
-    Job.objects.filter(pk=job.pk).update(finished_at=timezone.now() - 2 * jobs_leaving.GRACE)
+    Job.objects.filter(pk=job.pk).update(finished_at=timezone.now() - 2 * deleting.GRACE)
     assert jobs_leaving.clear_closed() == 1
     assert not Job.objects.filter(team=owner.team).exists()
     assert jobs_leaving.clear_closed() == 0
@@ -223,7 +223,7 @@ def test_a_connection_that_jobs_name_keeps_no_secret_until_they_are_gone(owner, 
     delete_team(owner)
     made.refresh_from_db()
     assert (made.key_sealed, made.secrets_sealed, made.base_url, made.is_active) == ("", "", "", False)
-    Job.objects.filter(pk=job.pk).update(finished_at=timezone.now() - 2 * jobs_leaving.GRACE)
+    Job.objects.filter(pk=job.pk).update(finished_at=timezone.now() - 2 * deleting.GRACE)
     jobs_leaving.clear_closed()
     assert not Connection.objects.filter(pk=made.pk).exists()
 
@@ -275,7 +275,7 @@ def test_another_team_keeps_everything(owner, stranger, delete_team, tmp_path):
     assert answer_at(reverse("file", args=[theirs.pk, "token"])) == 200
     assert Job.objects.get(pk=waiting.pk).state == State.QUEUED
     assert keys.authenticate(stranger.secret)
-    assert queries.history(stranger.team)
+    assert queries.of_team(stranger.team).count() == 2
 
 
 @pytest.mark.parametrize("role", [Role.ADMIN, Role.MEMBER, Role.VIEWER])

@@ -6,7 +6,7 @@ import requests
 from accounts import leaving
 from accounts.audit import OPERATOR
 from accounts.models import Entry, Purse, Team
-from jobs import execute, lifecycle, media
+from jobs import deleting, execute, lifecycle, media
 from jobs import leaving as jobs_leaving
 from jobs.execute import Made
 from jobs.management.commands.demo import hidden_fields
@@ -77,7 +77,7 @@ def test_the_file_of_a_worker_that_died_before_it_was_told_goes_with_the_jobs_ro
     media.store_result(job.pk, taken.attempt, film)
     jobs_leaving.clear_closed()
     assert everything_stored(settings) != []
-    Job.objects.update(finished_at=Job.objects.get().finished_at - 2 * jobs_leaving.GRACE)
+    Job.objects.update(finished_at=Job.objects.get().finished_at - 2 * deleting.GRACE)
     jobs_leaving.clear_closed()
     assert not Job.objects.exists()
     check_nothing_is_left(owner, job, httpserver, settings)
