@@ -49,8 +49,8 @@ format: $(TEST) ## Put the code into the house format
 	.venv/bin/ruff check --fix .
 	.venv/bin/ruff format .
 
-screenshots: $(BROWSER) ## Make the pictures of docs/ again from a running site (needs Chromium)
-	$(PY) docs/screenshots.py
+screenshots: $(BROWSER) ## Photograph every page, light and dark, in each language (TO=, ONLY=/jobs, SERIES=phone-dark, README=1)
+	$(PY) docs/screenshots.py $(if $(TO),--to $(TO)) $(if $(ONLY),--only $(ONLY)) $(if $(SERIES),--series $(SERIES)) $(if $(README),--readme)
 
 openapi: $(RUNTIME) ## Write the OpenAPI document again after a change of the API
 	@$(PY) manage.py export_openapi_schema --api jobs.api.site.api --indent 2 --output jobs/api/openapi.json
