@@ -7,6 +7,7 @@ the job cost.
 
 import logging
 import uuid
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -59,15 +60,16 @@ def delete(*, job_id: uuid.UUID, team: Team, actor: Membership) -> bool:
     own = Job.objects.filter(pk=job_id, team=team, deleted_at=None)
     if not own.exists():
         return False
-    lifecycle.cancel(job_id, reason=f"Person {actor.user_id}")  # nothing where it has ended
     now = timezone.now()
+    # One transaction, so that nobody is told of an end that only the deletion brought.
     with transaction.atomic():
+        lifecycle.cancel(job_id, reason=f"Person {actor.user_id}")  # nothing where it has ended
         ended = own.exclude(state__in=ACTIVE_STATES)
         if not ended.update(deleted_at=now, version=F("version") + 1, changed_at=now, **EMPTY):
             return False
-        _forget(job_id)
+        own_files = _forget(job_id)
         audit.record("job.delete", team=team, who=audit.Who(person=actor.user), target=str(job_id))
-        transaction.on_commit(lambda: _clear_alone(job_id))
+        transaction.on_commit(lambda: _clear_alone(job_id, own_files))
     return True
 
 
@@ -95,22 +97,28 @@ def drop_folders(job_id: uuid.UUID) -> None:
     media.drop_folder(f"inputs/{job_id}")
 
 
-def _forget(job_id: uuid.UUID) -> None:
-    """In the transaction of the deletion: what other rows hold of the job. Its inputs go with the next expiry."""
+def _forget(job_id: uuid.UUID) -> list[uuid.UUID]:
+    """In the transaction of the deletion: what other rows hold of the job. Returns the uploads that only it used.
+
+    Those are over from now on, so that the timer removes what is not removed after the commit.
+    """
     job = Job.objects.get(pk=job_id)
     job.deliveries.all().delete()
     job.inbound.all().delete()
     JobEvent.objects.filter(job=job).update(reason="")
     others = JobInput.objects.filter(upload=OuterRef("pk"), job__deleted_at=None)
     own = Upload.objects.filter(pk__in=JobInput.objects.filter(job=job).values("upload"))
-    own.filter(~Exists(others)).update(expires_at=timezone.now())
+    found = list(own.filter(~Exists(others)).values_list("pk", flat=True))
+    Upload.objects.filter(pk__in=found).update(expires_at=timezone.now())
     JobInput.objects.filter(job=job).delete()
+    return found
 
 
-def _clear_alone(job_id: uuid.UUID) -> bool:
+def _clear_alone(job_id: uuid.UUID, own_files: Sequence[uuid.UUID] = ()) -> bool:
     """Remove the files; what goes wrong is tried again by the timer. The forgotten size says that they are gone."""
     try:
         drop_folders(job_id)
+        media.drop_over(Upload.objects.filter(pk__in=own_files))
         Job.objects.filter(pk=job_id).update(output_bytes=None)
     except (DatabaseError, OSError):
         log.exception("Deleted job %s: its files could not be removed yet", job_id)

@@ -18,7 +18,7 @@ from django.core.files.storage import default_storage
 from django.utils.translation import gettext as _
 
 from accounts.models import Team
-from jobs import media, samples
+from jobs import media, retention, samples
 from jobs.catalog import FieldSpec
 from jobs.engine.contract import IsCanceled
 from jobs.engine.errors import Canceled, InputError
@@ -180,9 +180,9 @@ def _stored(job: Job, value: str, field: FieldSpec) -> str:
 
 
 def _uploads(team: Team, values: Iterable[str]) -> dict[uuid.UUID, Upload]:
-    """The team's uploads that these values name, in one query."""
+    """The team's uploads that these values name and whose time is not over, in one query."""
     wanted = {upload for value in values if (upload := upload_id(value))}
-    return Upload.objects.filter(team=team).in_bulk(wanted) if wanted else {}
+    return Upload.objects.filter(retention.lasting(), team=team).in_bulk(wanted) if wanted else {}
 
 
 def _upload(team: Team, value: str, kind: str) -> Upload | None:

@@ -21,7 +21,7 @@ from django.conf import settings
 from django.core.files import File
 from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import UploadedFile
-from django.db.models import Count, F, Sum
+from django.db.models import Count, F, QuerySet, Sum
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -261,7 +261,7 @@ def _attempt_of(name: str) -> int:
 def expire() -> int:
     """Delete results and uploads whose time is over, and temporary files that nobody owns; returns how many results."""
     now = timezone.now()
-    _expire_uploads(now)
+    drop_over(Upload.objects.all(), at_most=500)
     # Files first and rows afterwards, so that none is forgotten: what is over stays over (jobs/retention.py).
     expired = Job.objects.filter(expires_at__lt=now, state=State.COMPLETED).exclude(output_file="")
     count = 0
@@ -276,11 +276,9 @@ def expire() -> int:
     return count
 
 
-def _expire_uploads(now: datetime) -> None:
-    """Those whose time is over, but for what an unfinished job is still to be made of."""
-    for upload in Upload.objects.filter(expires_at__lt=now)[:500]:
-        if retention.is_needed(upload):
-            continue
+def drop_over(uploads: QuerySet[Upload], *, at_most: int | None = None) -> None:
+    """Delete those of them whose time is over, but for what an unfinished job is still to be made of."""
+    for upload in uploads.filter(retention.is_over())[:at_most]:
         default_storage.delete(upload.file)
         upload.delete()
 

@@ -27,12 +27,15 @@ from django.utils.translation import gettext as _
 
 from accounts import access, audit
 from accounts.models import Membership, Team
-from jobs.form_state import upload_id, upload_value
+from jobs.form_state import upload_id
 from jobs.models import Job, JobInput, Retention, State, Upload
 from jobs.models.jobs import ACTIVE_STATES
 
 # What is let go stays so long at least: whoever did it by mistake has a day to keep it again.
 AT_LEAST = timedelta(days=1)
+# Nothing is kept or used in its last minute: expiry, which removes files before it writes to their rows, then never
+# meets a transaction that began in time and ends too late.
+SETTLING = timedelta(minutes=1)
 
 
 @dataclass(frozen=True)
@@ -88,27 +91,32 @@ def upload_end(team: Team) -> datetime:
     return timezone.now() + timedelta(days=of(team).inputs)
 
 
-def note_uses(job: Job) -> None:
-    """Tie a job that ends to its uploads, and let them stay longer. For the transaction of its end.
+def note_uses(job: Job) -> bool:
+    """Tie a new job to its uploads and let them stay longer, in the transaction of its submit.
 
-    Until then the job's own row says what it needs (`is_needed`): a submit has no query to spare.
+    False, with nothing changed, where the time of one has come since it was found.
     """
-    named = [value for value in job.form_state.get("values", {}).values() if isinstance(value, str)]
+    named = [value for value in job.form_state["values"].values() if isinstance(value, str)]
     wanted = {upload for value in named if (upload := upload_id(value))}
     if not wanted:
-        return
-    there = Upload.objects.filter(_lasting(), team=job.team, pk__in=wanted)
-    found = list(there.values_list("pk", flat=True))
-    _prolong(there, upload_end(job.team))
-    uses = [JobInput(job=job, upload_id=upload) for upload in found]
-    JobInput.objects.bulk_create(uses, ignore_conflicts=True)
+        return True
+    there = Upload.objects.filter(lasting(), team=job.team, pk__in=wanted)
+    if _prolong(there, upload_end(job.team)) != len(wanted):
+        return False
+    JobInput.objects.bulk_create([JobInput(job=job, upload_id=upload) for upload in sorted(wanted)])
+    return True
 
 
-def is_needed(upload: Upload) -> bool:
-    """Whether an unfinished job is still to be made of it."""
-    unfinished = Job.objects.filter(team=upload.team_id, deleted_at=None, state__in=ACTIVE_STATES)
-    name = upload_value(upload.pk)
-    return any(name in job.values.values() for job in unfinished.only("form_state").iterator())
+def prolong_inputs(job: Job) -> None:
+    """Count the days of a job's uploads anew, from its end. For the transaction of its end."""
+    if any(upload_id(value) for value in job.values.values() if isinstance(value, str)):
+        _prolong(_inputs_of(job.pk).filter(lasting()), upload_end(job.team))
+
+
+def is_over() -> Q:
+    """Uploads whose time is over, and that no unfinished job is to be made of."""
+    needing = JobInput.objects.filter(upload=OuterRef("pk"), job__state__in=ACTIVE_STATES)
+    return Q(~Exists(needing), expires_at__lt=timezone.now())
 
 
 def keep(*, job_id: uuid.UUID, team: Team, actor: Membership) -> bool:
@@ -122,12 +130,12 @@ def keep(*, job_id: uuid.UUID, team: Team, actor: Membership) -> bool:
         # Two that count at once would keep one too many.
         Team.objects.select_for_update(no_key=True).get(pk=team.pk)
         found = Job.objects.filter(pk=job_id, team=team, deleted_at=None, state=State.COMPLETED, keep=False)
-        there = found.exclude(output_file="").filter(expires_at__gte=now)
+        there = found.exclude(output_file="").filter(expires_at__gte=now + SETTLING)
         if not there.update(keep=True, expires_at=None, version=F("version") + 1, changed_at=now):
             return False
         if settings.KEPT_MAX_PER_TEAM and kept(team).count() > settings.KEPT_MAX_PER_TEAM:
             raise TooManyKept
-        _inputs_of(job_id).filter(_lasting()).update(expires_at=None)
+        _inputs_of(job_id).filter(lasting()).update(expires_at=None)
         audit.record("job.keep", team=team, who=audit.Who(person=actor.user), target=str(job_id))
     return True
 
@@ -194,9 +202,9 @@ def _move_ends(team: Team, days: Days) -> None:
     uploads.update(expires_at=now + timedelta(days=days.inputs))
 
 
-def _lasting() -> Q:
-    """Uploads that are held or not over yet."""
-    return Q(expires_at=None) | Q(expires_at__gte=timezone.now())
+def lasting() -> Q:
+    """Uploads that are held, or not over for as long as a transaction may last: expiry never meets one half-way."""
+    return Q(expires_at=None) | Q(expires_at__gte=timezone.now() + SETTLING)
 
 
 def _inputs_of(job_id: uuid.UUID) -> QuerySet[Upload]:

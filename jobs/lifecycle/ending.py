@@ -105,7 +105,7 @@ def _settle_without_charge(job: Job | None) -> bool:
 
 def _tidy(job: Job) -> None:
     """After the end: drop what was fetched, and let the next job have the place at the connection."""
-    retention.note_uses(job)
+    retention.prolong_inputs(job)
     transaction.on_commit(lambda: inputs.drop(job))
     if job.connection_id:
         transaction.on_commit(outbox.nudge_send)
