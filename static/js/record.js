@@ -68,8 +68,7 @@ class Recorder {
     }
     this.button = this.voice.querySelector("[data-record]");
     this.redo = this.voice.querySelector("[data-redo]");
-    this.longest = Number(this.say.longest);
-    this["longest-time"].textContent = clock(this.longest);
+    this["longest-time"].textContent = clock(Number(this.say.longest));
     this.turn = 0; // a number for each recording: what an earlier one brings is dropped
     this.button.addEventListener("click", () => this.start());
     this.stop.addEventListener("click", () => this.end(this.say.sayRecorded));
@@ -131,7 +130,7 @@ class Recorder {
     this.time.textContent = clock(seconds);
     const words = this.meter.loudest < QUIET && seconds > QUIET_FOR ? this.say.sayQuiet : this.say.sayRecording;
     if (this.state.textContent !== words) this.state.textContent = words; // spoken once, not at every tick
-    if (seconds >= this.longest - 0.5) this.end(this.say.sayLimit);
+    if (seconds >= Number(this.say.longest) - 0.5) this.end(this.say.sayLimit);
   }
 
   end(words) {

@@ -57,7 +57,7 @@ class Typed {
     const { form } = this.field;
     const body = new FormData();
     body.append("for_team", form.elements.for_team.value);
-    body.append("speak", this.say.name);
+    body.append("speak", this.say.speaksFor);
     for (const input of [this.text, ...this.box.querySelectorAll("[data-part]")]) body.append(input.name, input.value);
     return body;
   }

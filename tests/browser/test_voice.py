@@ -1,0 +1,188 @@
+"""A voice from the microphone, and words that the site speaks."""
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.waiting import wait_until_played
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
+
+FORM = "/generate/lipsync-image"
+
+
+@pytest.fixture
+def at_form(visit):
+    def make(size="desktop", path=FORM, **options):
+        visitor = visit(size, **options)
+        visitor.sign_up()
+        visitor.go(path)
+        return visitor
+
+    return make
+
+
+def field(page, label):
+    return page.get_by_role("group", name=label, exact=True)
+
+
+def with_microphone(visitor, script="") -> None:
+    """Allow the browser's own microphone, which beeps; or put what `script` does in its place."""
+    visitor.context.grant_permissions(["microphone"], origin=visitor.site.url)
+    if script:
+        visitor.page.add_init_script(script)
+        visitor.page.reload()
+
+
+def refusing(name: str) -> str:
+    return f"navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('no', {name!r}));"
+
+
+@pytest.mark.parametrize("size", ["desktop", "phone"])
+def test_a_recording_is_heard_and_then_stands_in_the_field(at_form, size):
+    visitor = at_form(size)
+    with_microphone(visitor)
+    page, speech = visitor.page, field(visitor.page, "Speech")
+    speech.get_by_role("button", name="Record: Speech").click()
+    expect(speech.get_by_role("button", name="Stop")).to_be_focused()
+    expect(speech.get_by_text("0:02", exact=True)).to_be_visible()
+    speech.get_by_role("button", name="Stop").click()
+    expect(speech.get_by_text("Listen to it")).to_be_visible()
+    expect(speech.locator("[data-listen] .sound__time")).to_have_text(re.compile("0:0[23]"))
+    speech.locator("[data-listen]").get_by_role("button", name="Play").click()
+    wait_until_played(page, "[data-listen] audio", 0.3)
+    speech.get_by_role("button", name="Use it").click()
+    expect(speech.locator("[data-facts]")).to_have_text(re.compile(r"\d\.\d s"))
+    assert re.fullmatch(r"upload:[0-9a-f-]{36}", page.locator("#id_audio").input_value())
+    expect(page.locator("#price")).to_contain_text("10 credits")
+    speech.get_by_role("button", name="Record again").click()
+    expect(speech.get_by_role("button", name="Stop")).to_be_visible()
+    assert page.locator("#id_audio").input_value() == ""
+    speech.get_by_role("button", name="Discard").click()
+    expect(speech.get_by_label("Speech: address")).to_be_visible()
+    expect(speech.get_by_role("button", name="Record: Speech")).to_be_focused()
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("NotAllowedError", "blocked for this page"),
+        ("NotFoundError", "No microphone was found"),
+        ("NotReadableError", "another program"),
+    ],
+)
+def test_a_microphone_that_cannot_be_used_is_explained(at_form, name, words):
+    visitor = at_form()
+    with_microphone(visitor, refusing(name))
+    speech = field(visitor.page, "Speech")
+    speech.get_by_role("button", name="Record: Speech").click()
+    expect(speech.get_by_role("alert").filter(has_text=words)).to_be_visible()
+    speech.get_by_role("button", name="Close").click()
+    expect(speech.get_by_label("Speech: address")).to_be_visible()
+
+
+@pytest.mark.parametrize(
+    ("script", "words"),
+    [
+        ("Object.defineProperty(window, 'isSecureContext', { value: false });", "https://"),
+        ("delete window.MediaRecorder;", "cannot record"),
+    ],
+)
+def test_a_browser_that_cannot_record_is_told_why(at_form, script, words):
+    visitor = at_form()
+    with_microphone(visitor, script)
+    speech = field(visitor.page, "Speech")
+    speech.get_by_role("button", name="Record: Speech").click()
+    expect(speech.get_by_role("alert").filter(has_text=words)).to_be_visible()
+
+
+def test_a_recording_that_nobody_chose_keeps_the_form_from_going(at_form):
+    visitor = at_form()
+    with_microphone(visitor)
+    page, speech = visitor.page, field(visitor.page, "Speech")
+    page.get_by_role("button", name="Use the sample: Picture").click()
+    speech.get_by_role("button", name="Record: Speech").click()
+    expect(speech.get_by_text("0:01", exact=True)).to_be_visible()
+    page.get_by_role("button", name="Make the video").click()
+    expect(speech.get_by_text("A recording is not finished")).to_be_visible()
+    expect(speech.get_by_role("button", name="Use it")).to_be_focused()
+    assert page.url.endswith(FORM)
+
+
+def test_a_recording_ends_by_itself_at_the_longest_video(at_form):
+    visitor = at_form()
+    with_microphone(visitor)
+    speech = field(visitor.page, "Speech")
+    speech.locator("[data-recorder]").evaluate("box => { box.dataset.longest = '2'; }")
+    speech.get_by_role("button", name="Record: Speech").click()
+    expect(speech.get_by_text("Stopped at the longest")).to_be_visible()
+
+
+@pytest.mark.parametrize("size", ["desktop", "phone"])
+def test_typed_words_are_spoken_and_can_be_changed(at_form, size):
+    visitor = at_form(size)
+    page, speech = visitor.page, field(visitor.page, "Speech")
+    speech.get_by_text("Type what to say").click()
+    speech.get_by_label("What to say").fill("Hello there, my friend.")
+    expect(speech.get_by_text("23 at most 10,000 characters")).to_be_visible()
+    speech.get_by_label("Voice").select_option("Woman")
+    speech.get_by_role("button", name="Say it").click()
+    expect(speech.get_by_text("“Hello there, my friend.”")).to_be_visible()
+    expect(speech.locator("[data-facts]")).to_have_text(re.compile(r"\d\.\d s"))
+    wait_until_played(page, "[data-view] audio", 0.2)
+    assert re.fullmatch(r"upload:[0-9a-f-]{36}", page.locator("#id_audio").input_value())
+    speech.get_by_role("button", name="Change the words").click()
+    expect(speech.get_by_label("What to say")).to_have_value("Hello there, my friend.")
+    expect(speech.get_by_label("What to say")).to_be_focused()
+    assert page.locator("#id_audio").input_value() == ""
+
+
+def test_words_that_cannot_be_spoken_are_told_beside_them(at_form):
+    visitor = at_form()
+    speech = field(visitor.page, "Speech")
+    speech.get_by_text("Type what to say").click()
+    speech.get_by_label("What to say").fill("🎉🎉")
+    speech.get_by_role("button", name="Say it").click()
+    expect(speech.get_by_role("alert").filter(has_text="nothing to say")).to_be_visible()
+    expect(speech.get_by_label("What to say")).to_have_attribute("aria-invalid", "true")
+    visitor.troubles[:] = [trouble for trouble in visitor.troubles if "status of 422" not in trouble]
+
+
+def test_two_speakers_get_a_voice_each(at_form):
+    visitor = at_form(path="/generate/lipsync-image-multi")
+    page = visitor.page
+    for side, words in (("Left", "Good morning."), ("Right", "Good evening to you.")):
+        group = page.get_by_role("group", name=re.compile(f"^{side}")).first
+        group.get_by_text("Type what to say").click()
+        group.get_by_label("What to say").fill(words)
+        group.get_by_role("button", name="Say it").click()
+        expect(group.get_by_text(f"“{words}”")).to_be_visible()
+    assert page.locator("#id_left_audio").input_value() != page.locator("#id_right_audio").input_value()
+
+
+def test_keyboard_alone_types_and_speaks(at_form):
+    page = at_form().page
+    speech = field(page, "Speech")
+    speech.get_by_text("Type what to say").press("Enter")
+    speech.get_by_label("What to say").press_sequentially("Hello")
+    speech.get_by_label("Speed").press("ArrowRight")
+    expect(speech.get_by_text("105%")).to_be_visible()
+    speech.get_by_label("Speed").press("Enter")  # sends nothing
+    speech.get_by_label("What to say").press("Control+Enter")
+    expect(speech.get_by_text("“Hello”")).to_be_visible()
+
+
+def test_a_browser_without_scripts_gets_words_spoken(at_form, site):
+    visitor = at_form()
+    page = visitor.context.browser.new_context(
+        java_script_enabled=False, storage_state=visitor.context.storage_state()
+    ).new_page()
+    page.goto(site.url + FORM)
+    speech = field(page, "Speech")
+    expect(page.get_by_role("button", name="Record: Speech")).to_be_hidden()
+    speech.get_by_text("Type what to say").click()
+    speech.get_by_label("What to say").fill("Hello from a plain page.")
+    speech.get_by_role("button", name="Say it").click()
+    expect(speech.get_by_text("“Hello from a plain page.”")).to_be_visible()
+    page.context.close()
