@@ -7,6 +7,7 @@ from allauth.usersessions.models import UserSession
 from django.contrib import admin
 from django.http import FileResponse, Http404, HttpRequest
 from django.urls import include, path
+from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_safe
 
 from accounts import doors
@@ -18,6 +19,7 @@ from jobs.webhooks.inbound import provider_webhook
 
 @doors.public
 @require_safe
+@cache_control(public=True, max_age=3600)
 def sample(request: HttpRequest, name: str) -> FileResponse:
     if name not in samples.CONTENT_TYPES:
         raise Http404
