@@ -8,7 +8,7 @@ from django.core.files.storage import default_storage
 from django.utils import timezone
 from PIL import Image
 
-from jobs import derived, execute, leaving, lifecycle, media
+from jobs import deleting, derived, execute, leaving, lifecycle, media
 from jobs.derived import POSTER, SHEET, SOUND, NotMade
 from jobs.execute import Made
 from jobs.models import Job
@@ -116,6 +116,23 @@ def with_everything(owner, film) -> Job:
         derived.stored(job, kind)
     assert len(files(job)) == 4
     return job
+
+
+def test_expiry_takes_all_of_it(owner, client, film):
+    job = with_everything(owner, film)
+    Job.objects.filter(pk=job.pk).update(expires_at=timezone.now() - timedelta(seconds=1))
+    assert client.get(f"/files/{job.pk}/{job.output_token}.jpg").status_code == 404
+    media.expire()
+    assert files(job) == []
+    with pytest.raises(NotMade, match="not kept"):
+        derived.stored(Job.objects.get(pk=job.pk), SHEET)
+
+
+def test_deleting_the_job_takes_all_of_it(owner, client, film):
+    job = with_everything(owner, film)
+    assert deleting.delete(job_id=job.pk, team=owner.team, actor=owner.membership)
+    assert client.get(f"/files/{job.pk}/{job.output_token}.jpg").status_code == 404
+    assert files(job) == []
 
 
 def test_the_end_of_its_team_takes_all_of_it(owner, film):
