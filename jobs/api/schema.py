@@ -96,7 +96,9 @@ JOB = record(
         "expiresAt": {
             "type": ["string", "null"],
             "format": "date-time",
-            "description": _("Until when the output can be fetched."),
+            "description": _(
+                "Until when the output can be fetched; null where there is none, and while the team keeps it."
+            ),
         },
         "code": {
             "type": "string",
@@ -182,7 +184,10 @@ UPLOAD = record(
         "seconds": {"type": ["number", "null"]},
         "width": {"type": ["integer", "null"]},
         "height": {"type": ["integer", "null"]},
-        "expiresAt": {**TIME, "description": _("When the site forgets it.")},
+        "expiresAt": {
+            **or_null(TIME),
+            "description": _("When the site forgets it; null while a kept video holds it."),
+        },
     }
 )
 KEY = record(

@@ -20,8 +20,8 @@ from accounts import audit, keys, leaving, ledger, teams
 from accounts.audit import Who
 from accounts.models import AuditEvent, Entry, Invitation, Membership, Purse, Role, Team, User
 from accounts.teams import members
-from jobs import leaving as jobs_leaving
 from jobs import deleting, lifecycle, media, queries
+from jobs import leaving as jobs_leaving
 from jobs.key_limits import KeyChanged
 from jobs.models import (
     Connection,
