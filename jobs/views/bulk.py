@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_GET, require_http_methods
 
 from accounts import doors, ledger
 from jobs import archive, deleting, history, lifecycle, rerun
@@ -27,7 +27,7 @@ TOLD = 5  # reasons that one answer gives
 
 @doors.team("jobs.read")
 @never_cache
-@require_safe
+@require_GET
 def selected_zip(request: HttpRequest) -> HttpResponseBase:
     """The results of the selected jobs as one file."""
     jobs = _selected(request, request.GET)

@@ -12,6 +12,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
+from django_htmx.http import HttpResponseClientRefresh
 
 from accounts import access, doors
 from jobs import cursors, forecast
@@ -43,9 +44,10 @@ def history(request: HttpRequest) -> HttpResponse:
         "form": form,
         "chosen": [(*item, _without(asked, item[0])) for item in form.chosen],
         "asked": urlencode(asked),
+        "is_narrowed": bool(asked.keys() - {"text"}),
         "page": page,
         "jobs": page.jobs,
-        "poll": _poll(page.jobs, asked, is_first=after is None),
+        "poll": _poll(request, page.jobs, asked, is_first=after is None),
         "older": _address(asked, after=cursors.encode(*page.after)) if page.after else "",
         "looks_on": _looks_on(request, page, asked),
         "newest": _address(asked),
@@ -66,6 +68,8 @@ def history_rows(request: HttpRequest) -> HttpResponse:
     rows' own and not a time: a change that was made early and committed late is still seen. Rows that match no
     longer stay where somebody looks at them; those that were deleted go.
     """
+    if request.GET.get("team", str(request.team.pk)) != str(request.team.pk):
+        return HttpResponseClientRefresh()  # switched in another window: these rows are not this team's
     form = HistoryFilter(request.GET, team=request.team)
     known = _known(request.GET.get("v", ""))
     is_first = "older" not in request.GET
@@ -78,7 +82,7 @@ def history_rows(request: HttpRequest) -> HttpResponse:
     shown = {job.pk: job for job in [*new, *jobs_history.some(request.team, now)]}
     rows = sorted(shown.values(), key=lambda job: (job.created_at, job.pk), reverse=True)
     context = {
-        "poll": _poll(rows, _asked(form), is_first=is_first),
+        "poll": _poll(request, rows, _asked(form), is_first=is_first),
         "new": [(job, before) for job, before in zip(rows, [None, *rows], strict=False) if job in new],
         "changed": [shown[pk] for pk in changed],
         "gone": gone,
@@ -97,10 +101,10 @@ class Poll:
     active: bool
 
 
-def _poll(jobs: list[Job], asked: dict[str, str], *, is_first: bool) -> Poll:
+def _poll(request: HttpRequest, jobs: list[Job], asked: dict[str, str], *, is_first: bool) -> Poll:
     followed = jobs[:FOLLOWED]
     stamps = ",".join(f"{job.pk.hex}.{_stamp(job)}" for job in followed)
-    query = {**asked, "v": stamps, **({} if is_first else {"older": "1"})}
+    query = {**asked, "team": request.team.pk, "v": stamps, **({} if is_first else {"older": "1"})}
     return Poll(query=urlencode(query), active=any(job.is_active for job in followed))
 
 

@@ -234,3 +234,10 @@ def test_an_empty_window_looks_on_by_itself_and_not_for_ever(owner):
     page = see(owner, text="needle", steps=20)
     assert "Nothing found yet" in page
     assert "Look further back" in page
+
+
+def test_a_page_of_another_team_is_loaded_anew_and_told_nothing(owner):
+    job = make_job(owner)
+    answer = owner.client.get(reverse("history_rows"), {"team": owner.team.pk + 1, "v": f"{job.pk.hex}.0"})
+    assert answer["HX-Refresh"] == "true"
+    assert answer.content == b""
