@@ -23,7 +23,7 @@ from tests.jobs.receiving import ended
 
 pytestmark = pytest.mark.django_db
 
-MOST_PAGES = 40
+MOST_PAGES = 60
 
 
 class Ways(HTMLParser):
