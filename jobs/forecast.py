@@ -81,26 +81,40 @@ def forecasts(jobs: Iterable[Job]) -> dict[uuid.UUID, Forecast]:
     waiting = [job for job in jobs if job.is_active and not job.is_test]
     if not waiting:
         return {}
-    runs = _past_runs(_kinds(waiting))
+    past = _Past(_past_runs(_kinds(waiting)))
     places = _places(waiting)
     now = timezone.now()
-    return {job.pk: _forecast(job, runs, places.get(job.pk), now) for job in waiting}
+    return {job.pk: _forecast(job, past, places.get(job.pk), now) for job in waiting}
 
 
-def _forecast(job: Job, runs: Sequence[_Run], place: int | None, now: datetime) -> Forecast:
-    pace = _pace(
-        [
-            run
-            for run in runs
-            if (run.model, run.maker, run.resolution) == (job.model, _maker(job), _resolution(job))
-        ]
-    )
-    length = job.billed_seconds
+class _Past:
+    """Past runs, and what is made of them, once for a whole page."""
+
+    def __init__(self, runs: Sequence[_Run]) -> None:
+        self._runs = runs
+        self._paces: dict[tuple[str, int, str], _Pace | None] = {}
+        self._lines: dict[int, tuple[float, float]] = {}
+
+    def pace_of(self, job: Job) -> _Pace | None:
+        kind = (job.model, _maker(job), _resolution(job))
+        if kind not in self._paces:
+            alike = [run for run in self._runs if (run.model, run.maker, run.resolution) == kind]
+            self._paces[kind] = _pace(alike)
+        return self._paces[kind]
+
+    def pace_of_line(self, maker: int) -> tuple[float, float]:
+        if maker not in self._lines:
+            self._lines[maker] = _pace_of_line([run for run in self._runs if run.maker == maker])
+        return self._lines[maker]
+
+
+def _forecast(job: Job, past: _Past, place: int | None, now: datetime) -> Forecast:
+    pace, length = past.pace_of(job), job.billed_seconds
     if pace is None or length is None or length > FURTHEST * pace.longest:
         return Forecast(place=place)
     times = pace.times(length)
     if job.state == State.QUEUED:
-        return _in_line(times, runs, _maker(job), place)
+        return _in_line(times, past.pace_of_line(_maker(job)), place)
     # What is only being fetched goes back in line after it.
     return (
         _under_way(times, (now - job.started_at).total_seconds())
@@ -109,12 +123,11 @@ def _forecast(job: Job, runs: Sequence[_Run], place: int | None, now: datetime) 
     )
 
 
-def _in_line(times: list[float], runs: Sequence[_Run], maker: int, place: int | None) -> Forecast:
+def _in_line(times: list[float], line: tuple[float, float], place: int | None) -> Forecast:
     """One that waits: those before it, each at the line's pace, and then its own time."""
     if place is None or place >= COUNTED_AT_MOST:
         return Forecast(place=place)
-    line = [run for run in runs if run.maker == maker]
-    each, varies = _pace_of_line(line)
+    each, varies = line
     # The one that is being made now is somewhere between its start and its end.
     low = (place - 1) * each + median(times)
     high = place * each + sqrt(place) * varies + _ninth(times)
