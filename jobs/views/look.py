@@ -126,13 +126,19 @@ def _drawn(found: Look, model: str) -> Iterator[dict[str, Any]]:
         return
     width, height = found["width"], found["height"]
     for face in looking.faces(found, model=model):
+        middle = sum(x for x, _ in face.outline) / len(face.outline)
+        # A label near an edge of the picture reads inwards.
+        anchor, x = (
+            ("start", 0.01) if middle < 0.18 else ("end", 0.99) if middle > 0.82 else ("middle", middle)
+        )
         yield {
             "role": face.role,
             "large": face.large,
             "middle": face.middle,
             "label": look_words.ROLES[face.role],
             "points": " ".join(f"{x * width:.1f},{y * height:.1f}" for x, y in face.outline),
-            "x": f"{sum(x for x, _ in face.outline) / len(face.outline) * width:.1f}",
+            "anchor": anchor,
+            "x": f"{x * width:.1f}",
             "y": f"{min(y for _, y in face.outline) * height:.1f}",
             "mouth": json.dumps(face.mouth),
             "region": json.dumps(face.region),

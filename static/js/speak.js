@@ -20,6 +20,7 @@ class Typed {
     this.go.addEventListener("click", (event) => { event.preventDefault(); this.send(); });
     box.addEventListener("keydown", (event) => this.key(event));
     this.redo.addEventListener("click", () => { if (this.redo.dataset.by === "words") this.change(); });
+    box.closest("form").addEventListener("formdata", (event) => this.leaveOut(event.formData));
     this.tally();
     this.show();
   }
@@ -29,9 +30,13 @@ class Typed {
   // Letters as a person counts them on the page, as the site does: not UTF-16 units.
   tally() {
     const count = [...this.text.value].length;
-    this.count.textContent = whole.format(count);
-    this.count.parentElement.toggleAttribute("data-over", count > Number(this.say.most));
+    this.isOver = count > Number(this.say.most);
+    this.count.textContent = this.count.dataset.sayCount.replace("{count}", whole.format(count));
+    this.count.toggleAttribute("data-over", this.isOver);
   }
+
+  // What could not be spoken anyway is not sent along with the form, where a book would be refused as a whole.
+  leaveOut(formData) { if (this.isOver) formData.delete(this.text.name); }
 
   show() {
     for (const output of this.box.querySelectorAll("[data-shows]")) {

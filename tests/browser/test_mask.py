@@ -267,3 +267,9 @@ def test_axe_finds_nothing_while_somebody_paints(opened, size, colours):
     found = page.evaluate("rules => axe.run(document, rules)", RULES)
     assert [(each["id"], [node["html"] for node in each["nodes"]]) for each in found["violations"]] == []
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_a_chosen_file_is_named_under_its_preview(opened, sample_files):
+    page = opened("lipsync-image")
+    page.set_input_files("[name=audio_file]", sample_files["audio"])
+    expect(field(page, "Speech").locator(".taken__name")).to_have_text("speech.wav")
