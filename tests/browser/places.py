@@ -122,7 +122,10 @@ def _path(route: Route, told: dict[str, Any]) -> str:
     values.setdefault("pk", 1)
     if route.name == "cancel":
         values["job_id"] = told["jobs"]["running"]
-    return route.path(values)
+    path = route.path(values)
+    if route.name.startswith("selected_"):  # they ask about the jobs that are named
+        path += f"?job={told['jobs']['running']}&job={told['jobs']['completed']}"
+    return path
 
 
 def _get(found: Map, person: str, path: str) -> requests.Response:
@@ -143,7 +146,7 @@ def _more(told: dict[str, Any]) -> Iterator[Place]:
     yield Place("owner", told["revoked"])
     yield Place("newcomer", "/jobs")
     yield Place("newcomer", "/credits")
-    yield Place("owner", "/jobs?q=nothing+has+this+name")
+    yield Place("owner", "/jobs?text=nothing+has+this+name")
     for path in ("/jobs", "/team", "/credits", "/generate/lipsync-image"):
         yield Place("viewer", path)
     yield Place("viewer", "/connections")  # 403
