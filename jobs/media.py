@@ -124,7 +124,7 @@ def check_room(*, team: Team, kind: str, size: int, share: int = 1) -> None:
             "size": kept // 1_000_000,
             "most_files": most_files or "∞",
             "most": most_bytes // 1_000_000 or "∞",
-            "days": settings.UPLOAD_DAYS,
+            "days": retention.of(team).inputs,
         }
         raise MediaRefused("upload_quota", sentence % numbers)
 

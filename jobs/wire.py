@@ -17,7 +17,8 @@ STATUS = {
 
 
 def job_document(job: Job) -> dict[str, Any]:
-    """What a client sees of a job. Fixed once the job has ended, so that a repeat is equal to the byte.
+    """What a client sees of a job. Fixed once the job has ended, so that a repeat is equal to the byte; but for
+    `expiresAt`, which people move by keeping a video.
 
     The first seven fields are the contract; those after them are documented additions.
     """

@@ -73,3 +73,7 @@ def test_a_full_shelf_is_told(owner, settings):
     owner.client.post(reverse("job_keep", args=[first.pk]))
     answer = owner.client.post(reverse("job_keep", args=[second.pk]), follow=True)
     assert "may keep no more" in answer.content.decode()
+
+
+def test_the_teams_page_leads_to_its_days(owner):
+    assert f'href="{PAGE}"' in owner.client.get("/team").content.decode().partition("<main")[2]
