@@ -5,6 +5,7 @@ import uuid
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -30,6 +31,7 @@ from jobs.templatetags.forecast import sentence
 from jobs.webhooks import deliveries
 
 T = TypeVar("T", bound=HttpResponseBase)
+LEAST_SHOWN = 0.05  # seconds: less is written as 0.0
 
 
 @doors.team("jobs.read")
@@ -158,7 +160,7 @@ def _parameter(field: FieldSpec, value: Any, uploads: Mapping[uuid.UUID, Upload]
 
 @dataclass(frozen=True)
 class Step:
-    """One line of the timeline. after : seconds since the line before; None for the first."""
+    """One line of the timeline. after : seconds since the line before; None for the first, and where it was at once."""
 
     event: JobEvent
     after: float | None
@@ -167,10 +169,12 @@ class Step:
 def _steps(found: Job) -> list[Step]:
     events = list(found.events.all())
     times = [None, *(event.at for event in events)]
-    return [
-        Step(event, max(0.0, (event.at - last).total_seconds()) if last else None)
-        for event, last in zip(events, times, strict=False)
-    ]
+    return [Step(event, _between(last, event.at)) for event, last in zip(events, times, strict=False)]
+
+
+def _between(last: datetime | None, now: datetime) -> float | None:
+    seconds = (now - last).total_seconds() if last else 0.0
+    return seconds if seconds >= LEAST_SHOWN else None
 
 
 def _document(found: Job) -> str:

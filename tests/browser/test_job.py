@@ -1,0 +1,75 @@
+"""One job's page: while it is made, finished, and failed."""
+
+import json
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.waiting import wait_until_played
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
+
+MAKING_MS = 120_000
+
+
+def submit_samples(page) -> None:
+    for label in ("Picture", "Speech"):
+        page.get_by_role("button", name=f"Use the sample: {label}").click()
+    page.get_by_role("button", name="Make the video").click()
+    page.wait_for_url(re.compile(r"/jobs/[0-9a-f-]{36}$"))
+
+
+@pytest.mark.parametrize("size", ["desktop", "phone"])
+def test_a_finished_job_is_watched_taken_away_and_run_again(visit, size):
+    visitor = visit(size)
+    page = visitor.page
+    visitor.sign_up()
+    visitor.go("/generate/lipsync-image")
+    submit_samples(page)
+
+    # What is open stays open while the page changes under it.
+    page.get_by_text("Raw document").click()
+    expect(page.locator("#card")).to_have_attribute("data-state", "completed", timeout=MAKING_MS)
+    expect(page.locator("#raw")).to_have_attribute("open", "")
+    document = json.loads(page.locator("#document").inner_text())
+    assert document["status"] == "completed"
+
+    video = page.locator("#player video")
+    poster = page.request.get(visitor.site.url + video.get_attribute("poster"))
+    assert (poster.status, poster.headers["content-type"]) == (200, "image/jpeg")
+    video.evaluate("video => { video.muted = true; return video.play() }")
+    wait_until_played(page, "#player video", 0.5)
+
+    downloads = page.get_by_role("region", name="Downloads")
+    for label, ending in (
+        ("Video", r"\.mp4"),
+        ("Sound", r"\.m4a"),
+        ("Contact sheet", r"-sheet\.jpg"),
+        ("Document", r"\.json"),
+    ):
+        with page.expect_download() as taken:
+            downloads.get_by_role("link", name=label).click()
+        assert re.fullmatch(rf"astronaut-speech-[0-9a-f]{{8}}{ending}", taken.value.suggested_filename)
+        assert taken.value.path().stat().st_size > 500
+
+    expect(page.get_by_role("img", name="Picture")).to_be_visible()
+    page.get_by_role("link", name="Run again").click()
+    page.wait_for_url(re.compile(rf"/generate/lipsync-image\?from={document['id']}"))
+
+
+def test_a_dialog_stays_while_the_page_changes_under_it(visit):
+    visitor = visit()
+    page = visitor.page
+    visitor.sign_up()
+    visitor.go("/generate/lipsync-image")
+    submit_samples(page)
+    page.get_by_role("button", name="Cancel the job").click()
+    dialog = page.get_by_role("dialog", name="Cancel this job?")
+    expect(dialog).to_be_visible()
+    with page.expect_response(re.compile(r"/card\?v=")):
+        pass
+    page.wait_for_timeout(300)
+    expect(dialog).to_be_visible()
+    dialog.get_by_role("button", name="Let it run").click()
+    expect(page.locator("#card")).to_have_attribute("data-state", "completed", timeout=MAKING_MS)
