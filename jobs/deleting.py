@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from accounts import access, audit
 from accounts.models import Membership, Team
-from jobs import lifecycle, media
+from jobs import lifecycle, media, retention
 from jobs.models import Job, JobEvent, JobInput, Upload
 from jobs.models.jobs import ACTIVE_STATES
 
@@ -110,6 +110,7 @@ def _forget(job_id: uuid.UUID) -> list[uuid.UUID]:
     own = Upload.objects.filter(pk__in=JobInput.objects.filter(job=job).values("upload"))
     found = list(own.filter(~Exists(others)).values_list("pk", flat=True))
     Upload.objects.filter(pk__in=found).update(expires_at=timezone.now())
+    retention.release_inputs(job_id, end=retention.upload_end(job.team))
     JobInput.objects.filter(job=job).delete()
     return found
 

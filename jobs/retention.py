@@ -152,11 +152,15 @@ def let_go(*, job_id: uuid.UUID, team: Team, actor: Membership) -> bool:
     with transaction.atomic():
         if not found.update(keep=False, expires_at=end, version=F("version") + 1, changed_at=now):
             return False
-        held = JobInput.objects.filter(upload=OuterRef("pk"), job__keep=True, job__deleted_at=None)
-        free = _inputs_of(job_id).filter(~Exists(held), expires_at=None)
-        free.update(expires_at=now + timedelta(days=days.inputs))
+        release_inputs(job_id, end=now + timedelta(days=days.inputs))
         audit.record("job.let_go", team=team, who=audit.Who(person=actor.user), target=str(job_id))
     return True
+
+
+def release_inputs(job_id: uuid.UUID, *, end: datetime) -> None:
+    """Give what a job held, and no other kept job holds, an end. For the transaction that lets it go."""
+    held = JobInput.objects.filter(upload=OuterRef("pk"), job__keep=True)
+    _inputs_of(job_id).filter(~Exists(held), expires_at=None).update(expires_at=end)
 
 
 def kept(team: Team) -> QuerySet[Job]:

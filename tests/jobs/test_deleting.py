@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from accounts import ledger
 from accounts.models import AuditEvent, Entry, Role
-from jobs import deleting, lifecycle, media, queries, reconciliation
+from jobs import deleting, lifecycle, media, queries, reconciliation, retention
 from jobs.form_state import upload_value
 from jobs.models import Job, Upload, WebhookDelivery
 from tests.conftest import character
@@ -66,6 +66,15 @@ def test_an_input_that_another_job_uses_stays(owner):
     delete(owner, second)
     media.expire()
     assert not default_storage.exists(file.file)
+
+
+def test_an_input_that_only_the_deleted_job_held_has_an_end_again(owner):
+    file = upload(owner)
+    kept, _other = (finished(owner, image=upload_value(file.pk)) for _ in range(2))
+    retention.keep(job_id=kept.pk, team=owner.team, actor=owner.membership)
+    delete(owner, kept)
+    file.refresh_from_db()
+    assert file.expires_at > timezone.now()
 
 
 def test_an_unfinished_job_is_canceled_first_and_costs_nothing(owner):
