@@ -26,6 +26,7 @@ NO_PAGES = {
     "join": "where an invitation's link leads: see join_link",
     "mfa_download_recovery_codes": "a file",
     "mfa_login_webauthn": "what a script asks before a login by passkey",
+    "poster": "a picture of a result",
     "selected_zip": "a stream of the jobs that are named",
     "set_language": "takes the choice of a language",
     "stripe_webhook": "for Stripe, where the site sells",

@@ -46,6 +46,7 @@ MOVING = """() => document.getAnimations()
   .filter((one) => one.playState === "running" && one.effect.getComputedTiming().endTime > 50)
   .map((one) => "moves: " + (one.animationName ?? one.transitionProperty))"""
 
+UNFOLD = "() => { for (const fold of document.querySelectorAll('main details')) fold.open = true; }"
 TWO_FRAMES = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
 
 # Where the keyboard is, and whether somebody who looks can tell.
@@ -104,12 +105,14 @@ def test_axe_finds_nothing_on_any_page_in_either_theme(browser, found, size):
     wrong: dict[str, list[str]] = {}
     for where, page in each(browser, found, size):
         page.evaluate(AXE_SCRIPT)
+        page.evaluate(UNFOLD)
         problems = page.evaluate(FLAWS) + page.evaluate(WIDE) + violations(page, RULES)
         page.emulate_media(color_scheme="dark", reduced_motion="reduce")
         page.evaluate(TWO_FRAMES)
         problems += [f"dark: {each}" for each in violations(page, COLOURS)]
         page.emulate_media(color_scheme="light", reduced_motion="reduce")
         problems += page.evaluate(MOVING)
+        problems += dialogs(page)
         if problems:
             wrong[where] = problems
     assert wrong == {}, json.dumps(wrong, indent=1)
@@ -203,6 +206,17 @@ def violations(page: Page, options: dict[str, Any]) -> list[str]:
         for rule in answer["violations"]
         for node in rule["nodes"][:4]
     ]
+
+
+def dialogs(page: Page) -> list[str]:
+    """What is wrong in the questions that a page may ask; a table has the same one in every row."""
+    problems: list[str] = []
+    for number in range(min(page.locator("dialog").count(), 3)):
+        dialog = page.locator("dialog").nth(number)
+        if dialog.evaluate("dialog => !dialog.open && (dialog.showModal(), true)"):
+            problems += [f"dialog: {each}" for each in violations(page, RULES)]
+            dialog.evaluate("dialog => dialog.close()")
+    return problems
 
 
 def walk(page: Page) -> list[str]:
