@@ -230,10 +230,15 @@ def drop_folder(folder: str) -> None:
 
 def names_in(folder: str) -> list[str]:
     """The names of the files that are stored under this one; none where it is not there."""
+    return list(_listed(folder)[1])
+
+
+def _listed(folder: str) -> tuple[list[str], list[str]]:
+    """The folders and the files there."""
     try:  # whether it exists cannot be asked: to a bucket a folder is only how names begin
-        return list(default_storage.listdir(folder)[1])
+        return default_storage.listdir(folder)
     except FileNotFoundError:
-        return []
+        return [], []
 
 
 def work_folder(job_id: uuid.UUID | None = None, attempt: int = 0) -> Path:
@@ -284,11 +289,13 @@ def drop_over(uploads: QuerySet[Upload], *, at_most: int | None = None) -> None:
 
 
 def _drop_abandoned_parts(before: datetime) -> None:
-    """Of uploads that nobody has gone on with since."""
-    abandoned = PartialUpload.objects.filter(changed_at__lt=before)
-    for pk in list(abandoned.values_list("pk", flat=True)[:500]):
-        if abandoned.filter(pk=pk).delete()[0]:  # unless somebody has just gone on
-            drop_folder(parts_folder(pk))
+    """Of uploads that nobody has gone on with since, and those that a deleted account or a killed process left."""
+    PartialUpload.objects.filter(changed_at__lt=before).delete()
+    folders = _listed("parts")[0]  # before the rows: a row is there before its folder
+    known = {str(pk) for pk in PartialUpload.objects.values_list("pk", flat=True)}
+    for name in folders:
+        if name not in known:
+            drop_folder(f"parts/{name}")
 
 
 def parts_folder(pk: uuid.UUID) -> str:

@@ -274,6 +274,17 @@ def test_one_that_nobody_goes_on_with_goes_after_a_day(owner, speech):
     assert PartialUpload.objects.get() == young
 
 
+def test_the_parts_of_a_deleted_account_go(owner, teammate, speech):
+    gone, stays = begin(teammate, speech), begin(owner, speech)
+    for partial in (gone, stays):
+        add(owner, partial, speech, 0)
+    teammate.user.delete()
+    assert len(files()) == 2
+    media.expire()
+    assert files() == [f"parts/{stays.pk}/0-0"]
+    assert add(owner, stays, speech, 1).received == 2 * SMALL
+
+
 def test_a_deleted_team_leaves_no_parts(owner, speech):
     partial = begin(owner, speech)
     add(owner, partial, speech, 0)
