@@ -18,6 +18,7 @@ class Level {
   constructor(canvas, stream) {
     this.canvas = canvas;
     this.context = new AudioContext();
+    this.context.resume(); // some browsers begin it asleep
     this.analyser = this.context.createAnalyser();
     this.analyser.fftSize = 2048;
     this.context.createMediaStreamSource(stream).connect(this.analyser);

@@ -125,7 +125,7 @@ def test_typed_words_are_spoken_and_can_be_changed(at_form, size):
     page, speech = visitor.page, field(visitor.page, "Speech")
     speech.get_by_text("Type what to say").click()
     speech.get_by_label("What to say").fill("Hello there, my friend.")
-    expect(speech.get_by_text("23 at most 10,000 characters")).to_be_visible()
+    expect(speech.get_by_text("23 of at most 10,000 characters")).to_be_visible()
     speech.get_by_label("Voice").select_option("Woman")
     speech.get_by_role("button", name="Say it").click()
     expect(speech.get_by_text("“Hello there, my friend.”")).to_be_visible()
@@ -152,8 +152,8 @@ def test_words_that_cannot_be_spoken_are_told_beside_them(at_form):
 def test_two_speakers_get_a_voice_each(at_form):
     visitor = at_form(path="/generate/lipsync-image-multi")
     page = visitor.page
-    for side, words in (("Left", "Good morning."), ("Right", "Good evening to you.")):
-        group = page.get_by_role("group", name=re.compile(f"^{side}")).first
+    for side, words in (("left", "Good morning."), ("right", "Good evening to you.")):
+        group = field(page, f"Speech of the person on the {side} optional")
         group.get_by_text("Type what to say").click()
         group.get_by_label("What to say").fill(words)
         group.get_by_role("button", name="Say it").click()
