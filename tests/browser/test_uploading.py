@@ -135,6 +135,18 @@ def test_a_connection_that_comes_back_goes_on_by_itself(form, large):
     forgive(visitor)
 
 
+def test_a_small_file_waits_for_the_connection_too(form, sample_files):
+    visitor = form()
+    page = visitor.page
+    condition(visitor, offline=True)
+    choose(page, sample_files["audio"])
+    expect(speech(page).get_by_text(AWAY)).to_be_visible()
+    condition(visitor)
+    expect(page.locator("#id_audio")).to_have_value(re.compile(r"^upload:"), timeout=30_000)
+    expect(speech(page).get_by_text(AWAY)).to_be_hidden()
+    forgive(visitor)
+
+
 def test_a_site_that_was_killed_meanwhile_goes_on(form, large, own_site):
     visitor = form(at=own_site)
     page = visitor.page
