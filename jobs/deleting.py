@@ -108,7 +108,8 @@ def _forget(job_id: uuid.UUID) -> list[uuid.UUID]:
     JobEvent.objects.filter(job=job).update(reason="")
     others = JobInput.objects.filter(upload=OuterRef("pk"), job__deleted_at=None)
     own = Upload.objects.filter(pk__in=JobInput.objects.filter(job=job).values("upload"))
-    found = list(own.filter(~Exists(others)).values_list("pk", flat=True))
+    alone = set(own.filter(~Exists(others)).values_list("pk", flat=True))
+    found = list(alone - retention.named_in_line(job.team)) if alone else []
     Upload.objects.filter(pk__in=found).update(expires_at=timezone.now())
     retention.release_inputs(job_id, end=retention.upload_end(job.team))
     JobInput.objects.filter(job=job).delete()
@@ -119,7 +120,7 @@ def _clear_alone(job_id: uuid.UUID, own_files: Sequence[uuid.UUID] = ()) -> bool
     """Remove the files; what goes wrong is tried again by the timer. The forgotten size says that they are gone."""
     try:
         drop_folders(job_id)
-        media.drop_over(Upload.objects.filter(pk__in=own_files))
+        media.drop_uploads(Upload.objects.filter(pk__in=own_files))
         Job.objects.filter(pk=job_id).update(output_bytes=None)
     except (DatabaseError, OSError):
         log.exception("Deleted job %s: its files could not be removed yet", job_id)

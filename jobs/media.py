@@ -266,7 +266,7 @@ def _attempt_of(name: str) -> int:
 def expire() -> int:
     """Delete results and uploads whose time is over, and temporary files that nobody owns; returns how many results."""
     now = timezone.now()
-    drop_over(Upload.objects.all(), at_most=500)
+    drop_uploads(Upload.objects.filter(retention.is_over())[:500])
     # Files first and rows afterwards, so that none is forgotten: what is over stays over (jobs/retention.py).
     expired = Job.objects.filter(expires_at__lt=now, state=State.COMPLETED).exclude(output_file="")
     count = 0
@@ -281,9 +281,9 @@ def expire() -> int:
     return count
 
 
-def drop_over(uploads: QuerySet[Upload], *, at_most: int | None = None) -> None:
-    """Delete those of them whose time is over, but for what an unfinished job is still to be made of."""
-    for upload in uploads.filter(retention.is_over())[:at_most]:
+def drop_uploads(uploads: QuerySet[Upload]) -> None:
+    """Delete them, the file first: a row that is left says of what is left."""
+    for upload in uploads:
         default_storage.delete(upload.file)
         upload.delete()
 

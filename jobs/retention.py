@@ -91,32 +91,47 @@ def upload_end(team: Team) -> datetime:
     return timezone.now() + timedelta(days=of(team).inputs)
 
 
-def note_uses(job: Job) -> bool:
-    """Tie a new job to its uploads and let them stay longer, in the transaction of its submit.
-
-    False, with nothing changed, where the time of one has come since it was found.
-    """
-    named = [value for value in job.form_state["values"].values() if isinstance(value, str)]
-    wanted = {upload for value in named if (upload := upload_id(value))}
-    if not wanted:
-        return True
-    there = Upload.objects.filter(lasting(), team=job.team, pk__in=wanted)
-    if _prolong(there, upload_end(job.team)) != len(wanted):
-        return False
-    JobInput.objects.bulk_create([JobInput(job=job, upload_id=upload) for upload in sorted(wanted)])
-    return True
+def tie_inputs(job: Job) -> None:
+    """Tie a job to its uploads, in the transaction of a claim: a submit has no query to spare (`named_in_line`)."""
+    if wanted := _named_by(job):
+        there = Upload.objects.filter(team=job.team, pk__in=wanted).values_list("pk", flat=True)
+        uses = [JobInput(job=job, upload_id=upload) for upload in sorted(there)]
+        JobInput.objects.bulk_create(uses, ignore_conflicts=True)
 
 
 def prolong_inputs(job: Job) -> None:
     """Count the days of a job's uploads anew, from its end. For the transaction of its end."""
-    if any(upload_id(value) for value in job.values.values() if isinstance(value, str)):
+    if _named_by(job):
+        tie_inputs(job)  # it may have ended without a claim
         _prolong(_inputs_of(job.pk).filter(lasting()), upload_end(job.team))
 
 
+def named_in_line(team: Team) -> set[uuid.UUID]:
+    """The uploads of the team's jobs that nobody has claimed yet, and that are not tied to them."""
+    return {
+        upload
+        for job in _unclaimed().filter(team=team).only("form_state").iterator()
+        for upload in _named_by(job)
+    }
+
+
 def is_over() -> Q:
-    """Uploads whose time is over, and that no unfinished job is to be made of."""
+    """Uploads whose time is over, and that no unfinished job is to be made of.
+
+    A job that is not claimed yet was submitted before the time of its uploads was over.
+    """
     needing = JobInput.objects.filter(upload=OuterRef("pk"), job__state__in=ACTIVE_STATES)
-    return Q(~Exists(needing), expires_at__lt=timezone.now())
+    in_line = _unclaimed().filter(team=OuterRef("team"), created_at__lt=OuterRef("expires_at"))
+    return Q(~Exists(needing), ~Exists(in_line), expires_at__lt=timezone.now())
+
+
+def _unclaimed() -> QuerySet[Job]:
+    return Job.objects.filter(state=State.QUEUED, attempt=0, deleted_at=None)
+
+
+def _named_by(job: Job) -> set[uuid.UUID]:
+    named = [value for value in job.form_state.get("values", {}).values() if isinstance(value, str)]
+    return {upload for value in named if (upload := upload_id(value))}
 
 
 def keep(*, job_id: uuid.UUID, team: Team, actor: Membership) -> bool:
@@ -215,9 +230,9 @@ def _inputs_of(job_id: uuid.UUID) -> QuerySet[Upload]:
     return Upload.objects.filter(pk__in=JobInput.objects.filter(job=job_id).values("upload"))
 
 
-def _prolong(uploads: QuerySet[Upload], end: datetime) -> int:
-    """Move their ends on; what is held stays held, and none goes earlier. Returns how many there were."""
-    return uploads.update(
+def _prolong(uploads: QuerySet[Upload], end: datetime) -> None:
+    """Move their ends on; what is held stays held, and none goes earlier."""
+    uploads.update(
         expires_at=Case(
             When(Q(expires_at=None) | Q(expires_at__gte=end), then=F("expires_at")), default=Value(end)
         )

@@ -16,7 +16,7 @@ from accounts import access, ledger
 from accounts.access import Actor
 from accounts.models import ApiKey, Team
 from accounts.models.ledger import PurseKind
-from jobs import connections, idempotency, inputs, key_limits, lifecycle, retention, searching, trials
+from jobs import connections, idempotency, inputs, key_limits, lifecycle, searching, trials
 from jobs.catalog.base import Lengths
 from jobs.catalog.pricing import MINIMUM_SECONDS, billed_seconds, credits_for
 from jobs.form_state import FormState
@@ -141,15 +141,7 @@ def _accept(prepared: Prepared, actor: Actor, name: idempotency.Name | None) -> 
         else:
             _reserve(job, prepared.price, actor)
         lifecycle.begin(job)
-        if not retention.note_uses(job):
-            raise _gone()
     return job
-
-
-def _gone() -> Invalid:
-    """What is said of an upload whose time came while the request was being accepted."""
-    sentence = _("A file that it names is not there any more; please choose the file again.")
-    return Invalid([FieldProblem("formState", "upload_not_found", sentence)])
 
 
 def _make_test(job: Job, form_state: FormState, provider: str) -> None:

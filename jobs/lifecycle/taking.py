@@ -6,7 +6,7 @@ from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
-from jobs import line, outbox
+from jobs import line, outbox, retention
 from jobs.lifecycle.moving import lease_end, move
 from jobs.line import Line
 from jobs.models import Connection, Job, JobEvent
@@ -87,4 +87,5 @@ def _claim(job_id: uuid.UUID) -> Claim | None:
     if job is None:
         return None
     outbox.keep(job)
+    retention.tie_inputs(job)
     return Claim(job.pk, job.attempt)

@@ -131,6 +131,7 @@ def test_use_lets_an_input_stay_longer(owner):
 def test_an_input_that_a_queued_job_needs_outlives_its_end(owner):
     file = upload(owner)
     job = make_job(owner, image=upload_value(file.pk))
+    Job.objects.update(created_at=timezone.now() - 2 * DAY)
     Upload.objects.update(expires_at=timezone.now() - DAY)
     media.expire()
     assert default_storage.exists(file.file)

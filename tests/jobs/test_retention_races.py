@@ -77,12 +77,27 @@ def test_finished_and_deleted_at_once_nothing_is_left_and_the_ledger_adds_up(own
     assert reconciliation.findings() == []
 
 
-def test_a_submit_moves_the_end_of_its_uploads_and_holds_them(owner):
+def test_a_claim_ties_the_uploads_to_the_job_and_its_end_moves_theirs_on(owner):
     file = upload(owner, ends=timedelta(days=1))
     job = make_job(owner, image=upload_value(file.pk))
+    claim(job)
+    assert list(job.uses.values_list("upload", flat=True)) == [file.pk]
+    lifecycle.cancel(job.pk)
     file.refresh_from_db()
     assert file.expires_at > timezone.now() + timedelta(days=29)
-    assert list(job.uses.values_list("upload", flat=True)) == [file.pk]
+
+
+def test_a_job_that_nobody_has_claimed_holds_its_uploads(owner):
+    file, other = upload(owner), upload(owner)
+    job = make_job(owner, image=upload_value(file.pk))
+    Upload.objects.filter(pk=file.pk).update(expires_at=timezone.now() - SECOND)
+    Job.objects.filter(pk=job.pk).update(created_at=timezone.now() - 5 * SECOND)
+    Upload.objects.filter(pk=other.pk).update(expires_at=timezone.now() - 10 * SECOND)
+    media.expire()
+    assert list(Upload.objects.values_list("pk", flat=True)) == [file.pk]
+    lifecycle.cancel(job.pk)
+    media.expire()
+    assert not Upload.objects.exists()
 
 
 def test_an_upload_whose_time_is_over_is_refused_before_it_is_removed(owner):
