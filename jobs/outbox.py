@@ -2,6 +2,7 @@
 
 import logging
 import uuid
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from django.db import transaction
@@ -94,6 +95,11 @@ def nudge_collect() -> None:
 
 def nudge_deliver() -> None:
     _send("jobs.tasks.deliver_due")
+
+
+def nudge_samples(names: Iterable[str]) -> None:
+    """Have these samples made, for somebody who is about to use them."""
+    _send("jobs.tasks.make_samples", *names)
 
 
 def nudge_clear() -> None:

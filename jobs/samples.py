@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
 from django.conf import settings
@@ -44,6 +45,12 @@ def find(name: str) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         _make(path)
     return path
+
+
+def missing(names: Iterable[str]) -> list[str]:
+    """Those of these that are still to be made: the clip takes a while."""
+    folder = Path(settings.DATA_DIR) / "samples"
+    return [name for name in names if name != "portrait.png" and not (folder / name).exists()]
 
 
 def portrait_path() -> Path:

@@ -10,7 +10,7 @@ from celery.signals import worker_ready, worker_shutting_down
 
 from accounts import ledger, sales
 from accounts.ledger import alerts
-from jobs import deleting, execute, idempotency, leaving, lifecycle, media, nightly, outbox, remote
+from jobs import deleting, execute, idempotency, leaving, lifecycle, media, nightly, outbox, remote, samples
 from jobs.providers.embedded import EmbeddedProvider
 from jobs.webhooks import deliver, queue, warn
 from lipsyncweb.celery import app
@@ -62,6 +62,13 @@ def fetch_next() -> None:
 def give_samples() -> None:
     while execute.give_sample():
         pass
+
+
+@app.task
+@at_most(1)
+def make_samples(*names: str) -> None:
+    for name in samples.missing(names):
+        samples.find(name)
 
 
 @app.task

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_http_methods
 
 from accounts import access, doors, ledger
 from accounts.ledger import CannotPay
-from jobs import catalog, queries, words
+from jobs import catalog, outbox, queries, samples, words
 from jobs.catalog.base import ModelSpec
 from jobs.catalog.pricing import MINIMUM_SECONDS
 from jobs.forms import GenerateForm
@@ -89,6 +89,8 @@ def _fill(request: HttpRequest, form: GenerateForm) -> Job | None:
 def _page(
     request: HttpRequest, form: GenerateForm, *, refilled: Job | None = None, status: int = 200
 ) -> HttpResponse:
+    if missing := samples.missing(field.sample for field in form.spec.media_fields if field.sample):
+        outbox.nudge_samples(missing)  # the reader may take them in a moment
     context = {
         "form": form,
         "spec": form.spec,

@@ -9,7 +9,7 @@ import pytest
 from django.db import transaction
 from django.utils import timezone
 
-from jobs import outbox
+from jobs import outbox, samples
 from jobs.models import Connection, Outbox
 from lipsyncweb.celery import app
 from tests.jobs.making import SAMPLES, claim, make_job
@@ -100,3 +100,13 @@ def test_a_broker_that_is_down_costs_no_error(broker, unused_port, tmp_path):
     )
     assert ran.stdout.strip() == "went on", ran.stderr
     assert "took no nudge" in ran.stderr
+
+
+def test_opening_the_form_has_the_samples_made_that_are_missing(owner):
+    waiting("light")
+    owner.client.get("/generate/lipsync-video")
+    assert waiting("light") == ["jobs.tasks.make_samples"]  # the clip; the speech lies here for all tests
+    clip = samples.find("speech.wav").with_name("clip.mp4")
+    clip.touch()
+    owner.client.get("/generate/lipsync-video")
+    assert waiting("light") == []
