@@ -1,6 +1,5 @@
 """Running a job again: the form with what it was made of."""
 
-import uuid
 
 import pytest
 from django.urls import reverse
@@ -66,7 +65,7 @@ def test_strangers_job_fills_nothing(owner, stranger):
     assert "voice.wav" not in page
 
 
-@pytest.mark.parametrize("named", ["", "nonsense", str(uuid.uuid4()), "' OR 1=1", "\0"])
+@pytest.mark.parametrize("named", ["", "nonsense", "0a9d3f6e-6c1f-4a39-9f0f-2a4f5b7f1c11", "' OR 1=1", "\0"])
 def test_job_that_never_was_leaves_the_form_empty(owner, named):
     assert "That job is not here any more" in again(owner, named)
 
