@@ -4,7 +4,8 @@ import uuid
 from datetime import timedelta
 
 from django.conf import settings
-from django.db import migrations
+from django.db import migrations, models
+from django.db.models import ExpressionWrapper, F
 
 from jobs.searching import text_of
 
@@ -13,9 +14,8 @@ PIECE = 500
 
 def fill(apps, schema_editor):
     uploads = apps.get_model("jobs", "Upload").objects
-    for upload in uploads.filter(expires_at=None).iterator(PIECE):
-        upload.expires_at = upload.created_at + timedelta(days=settings.UPLOAD_DAYS)
-        upload.save(update_fields=["expires_at"])
+    end = ExpressionWrapper(F("created_at") + timedelta(days=settings.UPLOAD_DAYS), models.DateTimeField())
+    uploads.filter(expires_at=None).update(expires_at=end)
     known = dict(uploads.values_list("pk", "team"))
     jobs, uses = apps.get_model("jobs", "Job").objects, apps.get_model("jobs", "JobInput").objects
     piece = []
@@ -36,7 +36,14 @@ def _save(jobs, uses, piece, known):
 
 def _uploads(job):
     values = [value for value in job.form_state.get("values", {}).values() if isinstance(value, str)]
-    return {uuid.UUID(value.removeprefix("upload:")) for value in values if value.startswith("upload:")}
+    return {upload for value in values if value.startswith("upload:") and (upload := _id_in(value))}
+
+
+def _id_in(value):
+    try:
+        return uuid.UUID(value.removeprefix("upload:"))
+    except ValueError:  # a style may begin with that word, too
+        return None
 
 
 class Migration(migrations.Migration):
