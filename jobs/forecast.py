@@ -20,6 +20,7 @@ from jobs.line import COUNTED_AT_MOST, ENGINE, queue_position, with_ahead
 from jobs.models import Job, State
 
 RECENT = 40  # past runs of a kind that are looked at
+LOOKED_THROUGH = 5 * RECENT  # rows, for them: a deleted job's says no more in which resolution it was made
 FEWEST = 5  # runs of a kind: fewer tell nothing
 FURTHEST = 3.0  # times the longest video so far: of a longer one nobody knows anything
 MOST_KINDS = 24  # of models and makers, on one page
@@ -205,8 +206,10 @@ def _kinds(jobs: Sequence[Job]) -> list[tuple[str, int]]:
 # Written out: SQLite takes no LIMIT in the parts of Django's union(). Each part reads job_by_pace from its end; to be
 # ordered by the connection as well is how PostgreSQL sees that it may, where there is none.
 _PART = """SELECT * FROM (SELECT model, connection_id, {resolution} AS resolution, billed_seconds,
-started_at, finished_at FROM jobs_job WHERE state = 'completed' AND NOT is_test AND model = %s AND connection_id {maker}
-ORDER BY connection_id, finished_at DESC LIMIT {recent}) AS part"""
+started_at, finished_at FROM (SELECT model, connection_id, form_state, billed_seconds, started_at, finished_at,
+fingerprint FROM jobs_job WHERE state = 'completed' AND NOT is_test AND model = %s AND connection_id {maker}
+ORDER BY connection_id, finished_at DESC LIMIT {looked_through}) AS latest
+WHERE fingerprint <> '' ORDER BY finished_at DESC LIMIT {recent}) AS part"""
 _RESOLUTION_IN = {
     "sqlite": "JSON_EXTRACT(form_state, '$.values.resolution')",
     "postgresql": "form_state #>> '{values,resolution}'",
@@ -219,7 +222,9 @@ def _past_runs(kinds: Sequence[tuple[str, int]]) -> list[_Run]:
     for model, maker in kinds:
         its = "IS NULL" if maker == ENGINE else "= %s"
         resolution = _RESOLUTION_IN[connection.vendor]
-        parts.append(_PART.format(resolution=resolution, maker=its, recent=RECENT))
+        parts.append(
+            _PART.format(resolution=resolution, maker=its, recent=RECENT, looked_through=LOOKED_THROUGH)
+        )
         values += [model] if maker == ENGINE else [model, maker]
     found = Job.objects.raw(
         f"SELECT NULL AS id, past.* FROM ({' UNION ALL '.join(parts)}) AS past",  # noqa: S608 - all of it above

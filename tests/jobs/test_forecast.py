@@ -6,7 +6,7 @@ import pytest
 from django.template import Context, Template
 from django.utils import timezone, translation
 
-from jobs import forecast, line
+from jobs import deleting, forecast, line
 from jobs.forecast import Forecast
 from jobs.models import Job, State
 from jobs.templatetags.forecast import sentence, span
@@ -126,6 +126,13 @@ def test_runs_of_another_kind_or_too_few_tell_no_number(owner, httpserver, chang
     [found] = of(running(owner, since=0, length=10))
     assert found == Forecast()
     assert sentence(found) == "no finish time yet: too few like it were made"
+
+
+def test_a_deleted_run_is_not_taken_for_one_of_the_least_resolution(owner):
+    past(owner)
+    past(owner, [900] * 10, resolution="720p", ago=600, **deleting.EMPTY)
+    [found] = of(running(owner, since=0))
+    assert found.high == pytest.approx(40, abs=0.5)
 
 
 def test_no_number_for_a_length_that_nobody_knows_yet(owner):
