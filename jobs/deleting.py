@@ -63,6 +63,7 @@ def delete(*, job_id: uuid.UUID, team: Team, actor: Membership) -> bool:
     now = timezone.now()
     # One transaction, so that nobody is told of an end that only the deletion brought.
     with transaction.atomic():
+        retention.one_at_a_time(team)
         lifecycle.cancel(job_id, reason=f"Person {actor.user_id}")  # nothing where it has ended
         ended = own.exclude(state__in=ACTIVE_STATES)
         if not ended.update(deleted_at=now, version=F("version") + 1, changed_at=now, **EMPTY):
@@ -106,10 +107,12 @@ def _forget(job_id: uuid.UUID) -> list[uuid.UUID]:
     job.deliveries.all().delete()
     job.inbound.all().delete()
     JobEvent.objects.filter(job=job).update(reason="")
+    own = set(JobInput.objects.filter(job=job).values_list("upload", flat=True))
+    # Those in line first: one that is claimed between the two questions has its ties when the second is asked.
+    needed = retention.named_in_line(job.team) if own else set()
     others = JobInput.objects.filter(upload=OuterRef("pk"), job__deleted_at=None)
-    own = Upload.objects.filter(pk__in=JobInput.objects.filter(job=job).values("upload"))
-    alone = set(own.filter(~Exists(others)).values_list("pk", flat=True))
-    found = list(alone - retention.named_in_line(job.team)) if alone else []
+    alone = Upload.objects.filter(~Exists(others), pk__in=own - needed)
+    found = list(alone.values_list("pk", flat=True))
     Upload.objects.filter(pk__in=found).update(expires_at=timezone.now())
     retention.release_inputs(job_id, end=retention.upload_end(job.team))
     JobInput.objects.filter(job=job).delete()

@@ -49,8 +49,6 @@ class Days:
 class TooManyKept(Exception):
     """The team keeps as many as it may."""
 
-    code = "too_many_kept"
-
     @property
     def sentence(self) -> str:
         return _(
@@ -142,8 +140,7 @@ def keep(*, job_id: uuid.UUID, team: Team, actor: Membership) -> bool:
     access.require(actor, "jobs.keep", team)
     now = timezone.now()
     with transaction.atomic():
-        # Two that count at once would keep one too many.
-        Team.objects.select_for_update(no_key=True).get(pk=team.pk)
+        one_at_a_time(team)
         found = Job.objects.filter(pk=job_id, team=team, deleted_at=None, state=State.COMPLETED, keep=False)
         there = found.exclude(output_file="").filter(expires_at__gte=now + SETTLING)
         if not there.update(keep=True, expires_at=None, version=F("version") + 1, changed_at=now):
@@ -165,11 +162,21 @@ def let_go(*, job_id: uuid.UUID, team: Team, actor: Membership) -> bool:
         return False
     end = max(finished + timedelta(days=days.results), now + AT_LEAST)
     with transaction.atomic():
+        one_at_a_time(team)
         if not found.update(keep=False, expires_at=end, version=F("version") + 1, changed_at=now):
             return False
         release_inputs(job_id, end=now + timedelta(days=days.inputs))
         audit.record("job.let_go", team=team, who=audit.Who(person=actor.user), target=str(job_id))
     return True
+
+
+def one_at_a_time(team: Team) -> None:
+    """For a transaction that keeps, lets go or deletes a job of the team, at its beginning.
+
+    Two that count at once would keep one too many; and one that lets an input go does not see that another is just
+    holding it for a second job.
+    """
+    Team.objects.select_for_update(no_key=True).get(pk=team.pk)
 
 
 def release_inputs(job_id: uuid.UUID, *, end: datetime) -> None:

@@ -1,9 +1,11 @@
 """Keeping, expiring, deleting and submitting at the same moment: one of them wins, and files and rows agree."""
 
+import threading
 from datetime import timedelta
 
 import pytest
 from django.core.files.storage import default_storage
+from django.db import connection, transaction
 from django.utils import timezone
 
 from jobs import deleting, lifecycle, media, reconciliation, retention
@@ -12,7 +14,7 @@ from jobs.models import Job, JobInput, Upload, WebhookDelivery
 from jobs.problems import Invalid
 from tests.jobs.making import claim, make_job, result
 from tests.jobs.test_retention import finished, upload
-from tests.racing import at_once
+from tests.racing import at_once, until_waited
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -62,6 +64,32 @@ def test_kept_and_deleted_at_once_it_is_deleted(owner):
     job.refresh_from_db()
     assert (job.keep, job.output_file) == (False, "")
     assert not default_storage.exists(f"results/{job.pk}")
+
+
+@pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite's one writer waits before it looks")
+@pytest.mark.parametrize("release", ["let_go", "delete"])
+def test_an_input_that_is_released_while_another_job_takes_hold_of_it_is_held(owner, release):
+    file = upload(owner)
+    first, second = (finished(owner, image=upload_value(file.pk)) for _ in range(2))
+    keep(owner, first)
+
+    def let_go():
+        try:
+            if release == "delete":
+                delete(owner, first)
+            else:
+                retention.let_go(job_id=first.pk, team=owner.team, actor=owner.membership)
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=let_go)
+    with transaction.atomic():
+        keep(owner, second)
+        thread.start()
+        until_waited()
+    thread.join()
+    file.refresh_from_db()
+    assert (retention.kept(owner.team).count(), file.expires_at) == (1, None)
 
 
 def test_finished_and_deleted_at_once_nothing_is_left_and_the_ledger_adds_up(owner):
