@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 from django.conf import settings
+from django.core.cache import cache
 from django.core.files.storage import default_storage
 from django.db import DatabaseError
 from django.db.models import F, Q, QuerySet
@@ -46,6 +47,7 @@ SHEET = Kind("sheet", "-sheet.jpg", "-sheet.jpg", "image/jpeg")
 # Each takes a processor for a second or some, and a web thread meanwhile; a team has one made at a time.
 _turns = Turns(at_once=2, waiting=3)
 WAIT = 10.0  # seconds
+RESTS = 600  # seconds until what has failed is tried again
 LONGER = 5.0  # seconds by which a finished video may pass the site's longest: encoders pad
 
 
@@ -70,10 +72,13 @@ def stored(job: Job, kind: Kind) -> str:
     name = _name(job, kind)
     if job.state != State.COMPLETED:
         raise NotMade(_("There is no finished video yet."))
-    if not job.output_file or not default_storage.exists(job.output_file):
+    over = job.expires_at is not None and job.expires_at < timezone.now()
+    if over or not job.output_file or not default_storage.exists(job.output_file):
         raise NotMade(_("The video is not kept any more."))
     if default_storage.exists(name):
         return name
+    if cache.get(_failed(name)):
+        raise NotMade(_refusal(kind))
     try:
         with _turns.turn(job.team_id, seconds=WAIT):
             # Whoever had the turn before may have made it.
@@ -109,6 +114,11 @@ def _name(job: Job, kind: Kind) -> str:
     return job.output_file.removesuffix(".mp4") + kind.ending
 
 
+def _failed(name: str) -> str:
+    """Where it is noted that making it has failed: a page of such videos would keep processors busy."""
+    return f"not-derived:{name}"
+
+
 def _make(job: Job, kind: Kind, name: str) -> str:
     try:
         with tempfile.TemporaryDirectory(dir=media.work_folder()) as folder:
@@ -116,12 +126,11 @@ def _make(job: Job, kind: Kind, name: str) -> str:
             with default_storage.open(job.output_file) as source, video.open("wb") as file:
                 shutil.copyfileobj(source, file)
             derive(kind.name, video, made, limits=_limits())
-            kept = media.store(made, name)
-    except InputError as error:
-        raise NotMade(_refusal(kind)) from error
-    except EngineDied as error:
+            kept = media.store(made, name, move=True)
+    except (InputError, EngineDied) as error:
         log.warning("The %s of job %s could not be made: %s", kind.name, job.pk, error)
-        raise NotMade(_("It could not be made; please try again.")) from error
+        cache.set(_failed(name), True, RESTS)
+        raise NotMade(_refusal(kind)) from error
     if kept != name:  # another machine was faster
         media.delete(kept)
     # The video may have been deleted or expired meanwhile, and its folder been cleared before this was in it.

@@ -194,11 +194,21 @@ def _sample_facts(path: Path) -> tuple[str, Probe]:
     return hashlib.sha256(path.read_bytes()).hexdigest(), probe_file(path, "video")
 
 
-def store(path: Path, name: str) -> str:
-    """Put a local file into the storage; returns its name there. Raises OSError, with nothing left behind."""
+class _Movable(File):  # type: ignore[type-arg]
+    """A local file that a storage on this machine may move instead of copying it: it is there whole, or not at all."""
+
+    def temporary_file_path(self) -> str:
+        return str(self.name)
+
+
+def store(path: Path, name: str, *, move: bool = False) -> str:
+    """Put a local file into the storage; returns its name there. Raises OSError, with nothing left behind.
+
+    move : nobody needs `path` afterwards, and others may look for the name meanwhile.
+    """
     try:
         with path.open("rb") as file:
-            return default_storage.save(name, File(file))
+            return default_storage.save(name, _Movable(file) if move else File(file))
     except OSError:
         with contextlib.suppress(OSError):
             default_storage.delete(name)
@@ -213,9 +223,7 @@ def delete(name: str) -> None:
 def drop_results(job_id: uuid.UUID, *, up_to: int, keep: str = "") -> None:
     """Delete the files that attempts of this job left, up to that one: a later one may be in use."""
     folder = f"results/{job_id}"
-    if not default_storage.exists(folder):
-        return
-    for name in default_storage.listdir(folder)[1]:
+    for name in names_in(folder):
         if f"{folder}/{name}" != keep and _attempt_of(name) <= up_to:
             default_storage.delete(f"{folder}/{name}")
 

@@ -1,10 +1,12 @@
 """What is made of a finished video: made once, kept beside it, gone with it."""
 
 from datetime import timedelta
+from pathlib import Path
 
 import av
 import pytest
-from django.core.files.storage import default_storage
+from django.core.cache import cache
+from django.core.files.storage import FileSystemStorage, default_storage
 from django.utils import timezone
 from PIL import Image
 
@@ -110,6 +112,40 @@ def test_a_hostile_video_of_another_server_yields_nothing(owner, tmp_path, conte
     assert list(media.work_folder().iterdir()) == []
 
 
+def test_what_failed_is_not_tried_again_at_once(owner, tmp_path, film):
+    """The page of a team with many such videos would keep the processors busy."""
+    (tmp_path / "broken.mp4").write_bytes(b"not a real video")
+    job = ended(owner, tmp_path / "broken.mp4")
+    for _ in range(2):
+        with pytest.raises(NotMade, match="could not be read"):
+            derived.stored(job, POSTER)
+        # It would succeed from now on.
+        (media.settings.MEDIA_ROOT / job.output_file).write_bytes(film.read_bytes())
+    cache.clear()
+    assert derived.stored(job, POSTER) == f"results/{job.pk}/1-poster.jpg"
+
+
+def test_what_is_made_is_moved_into_its_place_so_that_nobody_meets_half_of_it(tmp_path):
+    made = tmp_path / "made"
+    made.write_bytes(b"a picture")
+    whole = made.stat().st_ino
+    name = media.store(made, "results/x/1-poster.jpg", move=True)
+    stored = media.settings.MEDIA_ROOT / name
+    assert (stored.stat().st_ino, stored.read_bytes(), made.exists()) == (whole, b"a picture", False)
+    made.write_bytes(b"another")
+    assert media.store(made, "results/x/1-poster.jpg", move=True) != name
+    assert stored.read_bytes() == b"a picture"
+
+
+def test_nothing_is_made_of_a_video_whose_time_is_over(owner, film):
+    job = with_everything(owner, film)
+    Job.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
+    job.refresh_from_db()
+    for kind in (SOUND, SHEET):
+        with pytest.raises(NotMade, match="not kept"):
+            derived.stored(job, kind)
+
+
 def with_everything(owner, film) -> Job:
     job = published(owner, film)
     for kind in (SOUND, SHEET):
@@ -147,6 +183,25 @@ def test_results_of_earlier_attempts_go_with_what_was_made_of_them(owner, film):
     media.drop_results(job.pk, up_to=0)
     assert len(files(job)) == 4
     media.drop_results(job.pk, up_to=1)
+    assert files(job) == []
+
+
+class Bucket(FileSystemStorage):
+    """Like a storage of objects: a folder is only how names begin, and does not exist."""
+
+    def exists(self, name):
+        return Path(self.path(name)).is_file()
+
+
+def test_a_bucket_is_cleared_as_well(owner, film, settings):
+    options = settings.STORAGES["default"]["OPTIONS"]
+    bucket = {"BACKEND": f"{__name__}.Bucket", "OPTIONS": options}
+    settings.STORAGES = {**settings.STORAGES, "default": bucket}
+    job = with_everything(owner, film)
+    media.drop_results(job.pk, up_to=1)
+    assert files(job) == []
+    job = with_everything(owner, film)
+    assert deleting.delete(job_id=job.pk, team=owner.team, actor=owner.membership)
     assert files(job) == []
 
 
