@@ -19,6 +19,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
+from django_htmx.http import HttpResponseClientRefresh
 
 from accounts import access, doors, ledger
 from jobs import catalog, derived, forecast, inputs, lifecycle, queries, wire, words
@@ -46,7 +47,14 @@ def job(request: HttpRequest, job_id: uuid.UUID) -> HttpResponse:
 @require_safe
 def job_card(request: HttpRequest, job_id: uuid.UUID) -> HttpResponse:
     """The job page's changing parts: 204 while they are still as `v` says."""
-    found = _job(request, job_id)
+    try:
+        found = _job(request, job_id)
+    except Http404:
+        if not request.htmx:
+            raise
+        return (
+            HttpResponseClientRefresh()
+        )  # deleted by somebody: the page asks no more, and says that it is gone
     told = forecast.forecasts([found])
     if request.GET.get("v") == _stamp(found, told):
         return HttpResponse(status=204)

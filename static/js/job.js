@@ -1,5 +1,10 @@
 // A job's page asks for what changed; none of it may be taken from under the visitor's hands.
+const PARTS = "#card, #head, #side, #raw";
 let open = [];
+let held = null;
+
+const within = (part) => [...(part?.querySelectorAll("a[href], button, summary, video, audio, input") ?? [])];
+const name = (element) => `${element.tagName} ${element.getAttribute("href") ?? ""} ${element.textContent.trim()}`;
 
 document.addEventListener("htmx:beforeSwap", (event) => {
   // A dialog would close. The next question brings the same again.
@@ -8,8 +13,14 @@ document.addEventListener("htmx:beforeSwap", (event) => {
     return;
   }
   open = [...document.querySelectorAll(".result details[open][id]")].map((part) => part.id);
+  const part = document.activeElement?.closest(PARTS);
+  held = part && { part: part.id, name: name(document.activeElement) };
 });
 
 document.addEventListener("htmx:afterSettle", () => {
   for (const id of open) document.getElementById(id)?.setAttribute("open", "");
+  // Whoever goes by the keyboard would begin at the top of the page again.
+  if (!held || document.activeElement !== document.body) return;
+  const same = within(document.getElementById(held.part)).find((element) => name(element) === held.name);
+  same?.focus({ preventScroll: true });
 });

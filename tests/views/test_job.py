@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts import ledger
-from jobs import lifecycle, media, wire, words
+from jobs import deleting, lifecycle, media, wire, words
 from jobs.models import Job, JobEvent, State, Upload, WebhookDelivery
 from tests.conftest import character
 from tests.engine.files import write_video
@@ -27,6 +27,15 @@ def test_job_card_changes_with_the_version_and_stops(owner):
     card = owner.client.get(url).content.decode()
     assert "<video" in card
     assert "every 2s" not in card
+
+
+def test_an_open_page_of_a_job_that_was_deleted_is_loaded_again_and_asks_no_more(owner, stranger):
+    job = make_job(owner)
+    card = reverse("job_card", args=[job.pk])
+    assert deleting.delete(job_id=job.pk, team=owner.team, actor=owner.membership)
+    for person in (owner, stranger):
+        assert person.client.get(card, headers={"hx-request": "true"})["HX-Refresh"] == "true"
+        assert person.client.get(card).status_code == 404
 
 
 def test_video_is_shown_under_the_pages_own_address(owner):
