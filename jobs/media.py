@@ -279,11 +279,12 @@ def expire() -> int:
     expired = Job.objects.filter(expires_at__lt=now, state=State.COMPLETED).exclude(output_file="")
     count = 0
     for job_id, name, is_test in list(expired.values_list("pk", "output_file", "is_test")[:500]):
-        if not is_test:  # the sample is every test's
-            default_storage.delete(name)
-        drop_folder(f"results/{job_id}")
-        over = Job.objects.filter(pk=job_id, output_file=name)
-        count += over.update(output_file="", poster_file="", version=F("version") + 1, changed_at=now)
+        with _left_for_later(f"job {job_id}"):
+            if not is_test:  # the sample is every test's
+                default_storage.delete(name)
+            drop_folder(f"results/{job_id}")
+            over = Job.objects.filter(pk=job_id, output_file=name)
+            count += over.update(output_file="", poster_file="", version=F("version") + 1, changed_at=now)
     _drop_abandoned_parts(now - ORPHANS_AFTER)
     _drop_abandoned_work(now - ORPHANS_AFTER)
     return count
@@ -292,8 +293,18 @@ def expire() -> int:
 def drop_uploads(uploads: QuerySet[Upload]) -> None:
     """Delete them, the file first: a row that is left says of what is left."""
     for upload in uploads:
-        default_storage.delete(upload.file)
-        upload.delete()
+        with _left_for_later(f"upload {upload.pk}"):
+            default_storage.delete(upload.file)
+            upload.delete()
+
+
+@contextlib.contextmanager
+def _left_for_later(what: str) -> Iterator[None]:
+    """A file that cannot be removed must hold up no other; its row is left, and the next round tries again."""
+    try:
+        yield
+    except OSError:
+        log.exception("What was stored for %s could not be removed yet", what)
 
 
 def _drop_abandoned_parts(before: datetime) -> None:

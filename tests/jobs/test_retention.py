@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from django.core.exceptions import PermissionDenied
 from django.core.files.base import ContentFile
-from django.core.files.storage import default_storage
+from django.core.files.storage import FileSystemStorage, default_storage
 from django.utils import timezone
 
 from accounts import audit
@@ -119,6 +119,32 @@ def test_expiry_removes_the_result_with_all_that_was_made_of_it(owner):
     job.refresh_from_db()
     assert (job.output_file, job.poster_file, job.state) == ("", "", "completed")
     assert not default_storage.exists(f"results/{job.pk}")
+
+
+class Stuck(FileSystemStorage):
+    """Some file in it can be removed by nobody."""
+
+    def delete(self, name):
+        if "stuck" in name:
+            raise PermissionError(name)
+        super().delete(name)
+
+
+def test_a_file_that_cannot_be_removed_holds_up_no_other(owner, settings, caplog):
+    bad, good = finished(owner), finished(owner)
+    stuck, free = upload(owner, ends=-DAY), upload(owner, ends=-DAY)
+    Upload.objects.filter(pk=stuck.pk).update(file="stuck")
+    Job.objects.filter(pk=bad.pk).update(output_file="stuck.mp4")
+    Job.objects.update(expires_at=timezone.now() - DAY)
+    options = settings.STORAGES["default"]["OPTIONS"]
+    storage = {"BACKEND": f"{__name__}.Stuck", "OPTIONS": options}
+    settings.STORAGES = {**settings.STORAGES, "default": storage}
+    assert media.expire() == 1
+    assert caplog.text.count("could not be removed yet") == 2
+    assert Job.objects.get(pk=good.pk).output_file == ""
+    assert Job.objects.get(pk=bad.pk).output_file == "stuck.mp4"
+    assert list(Upload.objects.values_list("pk", flat=True)) == [stuck.pk]
+    assert not default_storage.exists(free.file)
 
 
 def test_use_lets_an_input_stay_longer(owner):
