@@ -19,6 +19,10 @@ document.addEventListener("htmx:beforeSwap", (event) => {
 
 document.addEventListener("htmx:afterSettle", () => {
   for (const id of open) document.getElementById(id)?.setAttribute("open", "");
+  // "Your video is in line" is not true any more.
+  if (["completed", "failed", "canceled"].includes(document.getElementById("card")?.dataset.state)) {
+    document.querySelector(".notices")?.remove();
+  }
   // Whoever goes by the keyboard would begin at the top of the page again.
   if (!held || document.activeElement !== document.body) return;
   const same = within(document.getElementById(held.part)).find((element) => name(element) === held.name);

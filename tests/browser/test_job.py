@@ -28,10 +28,13 @@ def test_a_finished_job_is_watched_taken_away_and_run_again(visit, size):
     visitor.go("/generate/lipsync-image")
     submit_samples(page)
 
-    # What is open stays open while the page changes under it.
+    # What is open stays open, and what has the focus keeps it, while the page changes under it.
+    expect(page.get_by_text("Your video is in line")).to_be_visible()
     page.get_by_text("Raw document").click()
     expect(page.locator("#card")).to_have_attribute("data-state", "completed", timeout=MAKING_MS)
     expect(page.locator("#raw")).to_have_attribute("open", "")
+    expect(page.locator("#raw summary")).to_be_focused()
+    expect(page.get_by_text("Your video is in line")).to_have_count(0)
     document = json.loads(page.locator("#document").inner_text())
     assert document["status"] == "completed"
 
@@ -73,3 +76,20 @@ def test_a_dialog_stays_while_the_page_changes_under_it(visit):
     expect(dialog).to_be_visible()
     dialog.get_by_role("button", name="Let it run").click()
     expect(page.locator("#card")).to_have_attribute("data-state", "completed", timeout=MAKING_MS)
+
+
+def test_the_open_page_of_a_job_that_is_deleted_elsewhere_says_so(visit):
+    visitor = visit()
+    page = visitor.page
+    visitor.sign_up()
+    visitor.go("/generate/lipsync-image")
+    submit_samples(page)
+    token = page.locator("[name=csrfmiddlewaretoken]").first.input_value()
+    team = page.locator("[name=for_team]").first.input_value()
+    # Before it is finished: a finished job's page asks no more.
+    answer = page.request.post(
+        f"{page.url}/delete", form={"csrfmiddlewaretoken": token, "for_team": team}, max_redirects=0
+    )
+    assert answer.status == 302
+    expect(page.get_by_role("heading", name="There is nothing here")).to_be_visible(timeout=15_000)
+    visitor.troubles.clear()  # the browser reports the page's own 404
