@@ -133,7 +133,7 @@ def _collect_static(settings: Any) -> None:
     from django.contrib.staticfiles.management.commands.collectstatic import Command as CollectStatic
     from django.core.management import call_command
 
-    from lipsyncweb.storage import UncompressedModulesStorage
+    from lipsyncweb.storage import QuickModulesStorage
 
     digest = hashlib.sha256(str(settings.STATIC_ROOT).encode())
     for finder in get_finders():
@@ -146,7 +146,7 @@ def _collect_static(settings: Any) -> None:
     say("Collecting the static files ...")
     command = CollectStatic()
     if settings.LOCAL:
-        command.storage = UncompressedModulesStorage()
+        command.storage = QuickModulesStorage()
     call_command(command, interactive=False, verbosity=0)
     stamp.write_text(digest.hexdigest())
 
