@@ -59,7 +59,14 @@ def selected_cancel(request: HttpRequest) -> HttpResponse:
     jobs = _selected(request, _data(request))
     unfinished = [job for job in jobs if job.is_active]
     if request.method != "POST" and unfinished:
-        return _ask(request, "cancel", jobs, count=len(unfinished), others=len(jobs) - len(unfinished))
+        return _ask(
+            request,
+            "cancel",
+            jobs,
+            named=unfinished,
+            count=len(unfinished),
+            others=len(jobs) - len(unfinished),
+        )
     # By number: an address or a name would outlive the account.
     done = [job for job in unfinished if lifecycle.cancel(job.pk, reason=f"Person {request.user.pk}")]
     if jobs:
@@ -138,7 +145,14 @@ def _ask_again(
 def _ask(request: HttpRequest, what: str, jobs: Sequence[Job], **more: Any) -> HttpResponse:
     """The page that asks before something is done; a dialog of the history shows its form."""
     address = back(request, _data(request))
-    context = {"what": what, "jobs": jobs, "back": address, "asked": address.partition("?")[2], **more}
+    context = {
+        "what": what,
+        "jobs": jobs,
+        "named": jobs,
+        "back": address,
+        "asked": address.partition("?")[2],
+        **more,
+    }
     return render(request, "jobs/history/ask.html", context)
 
 

@@ -89,6 +89,7 @@ def test_canceling_tells_how_many_had_ended(owner):
     page = ask(owner, "cancel", ended, *unfinished).content.decode()
     assert "Cancel 2 jobs?" in page
     assert "1 other of the selected jobs has ended" in page
+    assert page.count('<li class="break">') == 2
     told = send(owner, "cancel", ended, *unfinished)
     assert "2 jobs are canceled." in told
     assert "1 had already ended." in told
