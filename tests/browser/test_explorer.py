@@ -5,7 +5,7 @@ import json
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.test_pages import FLAWS
+from tests.browser.test_axe import FLAWS
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
 
