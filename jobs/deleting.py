@@ -109,7 +109,7 @@ def _forget(job_id: uuid.UUID) -> list[uuid.UUID]:
     JobEvent.objects.filter(job=job).update(reason="")
     own = set(JobInput.objects.filter(job=job).values_list("upload", flat=True))
     # Those in line first: one that is claimed between the two questions has its ties when the second is asked.
-    needed = retention.named_in_line(job.team) if own else set()
+    needed = retention.named_in_line(job.team, own)
     others = JobInput.objects.filter(upload=OuterRef("pk"), job__deleted_at=None)
     alone = Upload.objects.filter(~Exists(others), pk__in=own - needed)
     found = list(alone.values_list("pk", flat=True))

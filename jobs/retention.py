@@ -5,8 +5,11 @@ and its row afterwards, and no job is kept whose file is just being removed.
 """
 
 import uuid
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import reduce
+from operator import or_
 
 from django.conf import settings
 from django.db import transaction
@@ -19,15 +22,17 @@ from django.db.models import (
     OuterRef,
     Q,
     QuerySet,
+    TextField,
     Value,
     When,
 )
+from django.db.models.functions import Cast
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts import access, audit
 from accounts.models import Membership, Team
-from jobs.form_state import upload_id
+from jobs.form_state import upload_id, upload_value
 from jobs.models import Job, JobInput, Retention, State, Upload
 from jobs.models.jobs import ACTIVE_STATES
 
@@ -104,12 +109,20 @@ def prolong_inputs(job: Job) -> None:
         _prolong(_inputs_of(job.pk).filter(lasting()), upload_end(job.team))
 
 
-def named_in_line(team: Team) -> set[uuid.UUID]:
-    """The uploads of the team's jobs that nobody has claimed yet, and that are not tied to them."""
+def named_in_line(team: Team, among: Collection[uuid.UUID]) -> set[uuid.UUID]:
+    """Those of these uploads that jobs name which nobody has claimed yet, and which are not tied to them.
+
+    Looked for as text in the database: to read a line of 10,000 jobs would take a deletion 0.2 s.
+    """
+    if not among:
+        return set()
+    waiting = _unclaimed().filter(team=team).annotate(text=Cast("form_state", TextField()))
+    naming = reduce(or_, (Q(text__contains=upload_value(upload)) for upload in among))
     return {
         upload
-        for job in _unclaimed().filter(team=team).only("form_state").iterator()
+        for job in waiting.filter(naming).only("form_state").iterator()
         for upload in _named_by(job)
+        if upload in among
     }
 
 
