@@ -25,7 +25,7 @@ class ModulesStorage(_OwnModules, CompressedManifestStaticFilesStorage):
 class QuickModulesStorage(ModulesStorage):
     """The same names and manifest for a site on this machine, with gzip alone and for what our own pages load.
 
-    Brotli, and the files of the operator's pages and the API explorer, would hold the first start up for 40 seconds.
+    Brotli, and the files of the operator's pages and the API explorer, would hold the first start up for 15 seconds.
     """
 
     def create_compressor(self, **options: Any) -> Compressor:
