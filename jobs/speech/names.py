@@ -50,6 +50,15 @@ LANGUAGES = (
     _("Totontepec Mixe"),
     _("Tswana"),
 )
+# Django's own Russian has these wrong or not at all; the site's catalogue goes before it.
+CORRECTED = (
+    _("Afrikaans"),
+    _("Belarusian"),
+    _("Dutch"),
+    _("Latvian"),
+    _("Norwegian Bokmal"),
+    _("Welsh"),
+)
 WHOSE = (
     _("America"),
     _("Ancient"),
