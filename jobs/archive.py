@@ -69,9 +69,12 @@ def pack(*, team: Team, jobs: Iterable[Job]) -> Archive:
 
 def _size(job: Job) -> int | None:
     """Bytes of its video; None where there is none. The storage is asked, since a name in a row is no file."""
-    if not has_video(job) or not default_storage.exists(job.output_file):
+    if not has_video(job):
         return None
-    return int(default_storage.size(job.output_file))
+    try:
+        return int(default_storage.size(job.output_file))
+    except FileNotFoundError:  # gone between two looks, or lost
+        return None
 
 
 def _read(job: Job) -> Iterator[bytes]:

@@ -120,9 +120,7 @@ _REFUSED_THERE = NextStep(
     _("Change what the other server's words ask for, or choose another place to make it.")
 )
 _NEXT_STEPS: dict[str, NextStep] = {
-    "no_face": NextStep(
-        _("Choose a picture or video in which one face, large enough, looks at the camera.")
-    ),
+    "no_face": NextStep(_("Choose a picture or video in which one face, large enough, looks at the camera.")),
     "two_faces_needed": NextStep(
         _("Choose a picture of two people side by side, or make a video of one person instead.")
     ),

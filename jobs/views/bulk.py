@@ -163,7 +163,7 @@ def _data(request: HttpRequest) -> QueryDict:
 def _selected(request: HttpRequest, data: QueryDict) -> list[Job]:
     """The team's jobs that were selected, newest first; none, and a message, when there are none or too many."""
     ids = set()
-    for text in data.getlist("job")[: MOST + 1]:
+    for text in list(dict.fromkeys(data.getlist("job")))[: MOST + 1]:
         try:
             ids.add(uuid.UUID(text))
         except ValueError:

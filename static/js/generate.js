@@ -48,9 +48,19 @@ function ownPath(field) {
   return own && /^\/(samples|files)\//.test(found.pathname) && KINDS[field.kind].test(found.pathname) ? found.pathname : "";
 }
 
+// As a person reads it; an address may hold anything.
+function lastPart(path) {
+  const part = path.split("/").at(-1);
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
+}
+
 function showOwn(field, path) {
   const typed = field.value.value;
-  const view = field.show(decodeURIComponent(path.split("/").at(-1)), path);
+  const view = field.show(lastPart(path), path);
   const media = field.kind === "audio" ? view.querySelector("audio") : view;
   field.facts.textContent = "";
   media.addEventListener("error", () => {

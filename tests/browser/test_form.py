@@ -1,6 +1,7 @@
 """The form: uploads, refusals, focus, keyboard."""
 
 import re
+from urllib.parse import quote
 
 import pytest
 from playwright.sync_api import expect
@@ -180,3 +181,14 @@ def test_price_and_button_stay_in_reach_on_a_phone(visit):
     page.get_by_role("radio", name="720p, sharper").check()
     expect(page.locator("#price-brief")).to_have_text("24 credits")
     assert page.evaluate("document.documentElement.scrollWidth") == 390
+
+
+def test_a_link_with_an_odd_address_leaves_the_form_working(visitor, sample_files):
+    page = visitor.page
+    visitor.go(f"{FORM}?image={quote(f'{visitor.site.url}/samples/%E0%.png', safe='')}")
+    expect(field(page, "Picture").get_by_role("alert")).not_to_be_empty()
+    page.set_input_files("[name=audio_file]", sample_files["audio"])
+    expect(field(page, "Speech")).to_contain_text(re.compile(r"\d\.\d s"))
+    visitor.troubles[:] = [
+        trouble for trouble in visitor.troubles if "Failed to load resource" not in trouble
+    ]

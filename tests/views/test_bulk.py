@@ -63,6 +63,12 @@ def test_more_than_may_be_chosen_at_once_are_refused(owner, what):
     assert f"At most {MOST} jobs" in answer.content.decode()
 
 
+def test_a_job_that_is_named_often_takes_no_other_jobs_place(owner):
+    first, last = make_job(owner), make_job(owner)
+    send(owner, "cancel", *[first] * (MOST + 1), last)
+    assert set(Job.objects.values_list("state", flat=True)) == {State.CANCELED}
+
+
 @pytest.mark.parametrize("what", ACTIONS)
 def test_a_strangers_jobs_are_not_there(owner, stranger, what):
     job = finished(owner)

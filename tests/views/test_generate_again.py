@@ -1,6 +1,5 @@
 """Running a job again: the form with what it was made of."""
 
-
 import pytest
 from django.urls import reverse
 
