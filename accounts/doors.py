@@ -12,11 +12,13 @@ import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
-from django.shortcuts import redirect
+from django.shortcuts import redirect, resolve_url
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
@@ -52,14 +54,14 @@ def team(action: str, *, post: str = "") -> Callable[[View], View]:
             access.require(request.membership, asked, request.team)
             return view(request, *args, **kwargs)
 
-        return _mark(login_required(guarded), door)
+        return _mark(_signed_in(guarded), door)
 
     return guard
 
 
 def personal(view: View) -> View:
     """Signed in; the page is about the person, whatever their team."""
-    return _mark(login_required(view), Door("personal"))
+    return _mark(_signed_in(view), Door("personal"))
 
 
 def public(view: View) -> View:
@@ -75,6 +77,20 @@ def of(view: View) -> Door | None:
 def _mark(view: View, door: Door) -> View:
     view.door = door  # type: ignore[attr-defined]
     return view
+
+
+def _signed_in(view: View) -> View:
+    """As login_required; but where a piece of a page is asked for, the page itself goes to sign in."""
+    asked = login_required(view)
+
+    @functools.wraps(view)
+    def signed_in(request: HttpRequest, *args: object, **kwargs: object) -> HttpResponseBase:
+        if request.htmx and not request.user.is_authenticated:
+            page = request.htmx.current_url_abs_path or resolve_url(settings.LOGIN_REDIRECT_URL)
+            return HttpResponseClientRedirect(redirect_to_login(page).url)
+        return asked(request, *args, **kwargs)
+
+    return signed_in
 
 
 def _without_a_team(request: HttpRequest) -> HttpResponseBase | None:

@@ -185,14 +185,6 @@ document.addEventListener("htmx:beforeRequest", (event) => {
 });
 document.addEventListener("visibilitychange", () => { if (!document.hidden && poll()) window.dispatchEvent(new Event("focus")); });
 
-// Whoever was signed out meanwhile, or has left the team, gets a page in place of rows: it is shown as one.
-document.addEventListener("htmx:beforeSwap", (event) => {
-  if (event.target !== poll() || !event.detail.xhr.responseURL) return;
-  if (new URL(event.detail.xhr.responseURL).pathname === new URL(poll().getAttribute("hx-get"), location.href).pathname) return;
-  event.detail.shouldSwap = false;
-  location.reload();
-});
-
 // When the site cannot be reached, the page says so until it can.
 function lose(lost) {
   const note = document.getElementById("lost");

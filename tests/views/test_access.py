@@ -28,6 +28,23 @@ def test_private_page_asks_a_visitor_to_sign_in(client: Client, name):
     assert answer["Location"].startswith(reverse("account_login"))
 
 
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("shown", "asked_again"),
+    [
+        ("http://testserver/jobs?status=active", "/jobs%3Fstatus%3Dactive"),
+        ("https://evil.example/jobs", "/jobs"),
+        ("", "/jobs"),
+    ],
+)
+def test_piece_of_a_page_sends_the_page_itself_to_sign_in(client: Client, shown, asked_again):
+    pieces = [reverse("history_rows"), reverse("price", args=["lipsync-image"])]
+    for piece in [*pieces, reverse("job_card", args=[uuid.uuid4()])]:
+        answer = client.get(piece, headers={"HX-Request": "true", "HX-Current-URL": shown})
+        assert answer.content == b""
+        assert answer["HX-Redirect"] == f"{reverse('account_login')}?next={asked_again}"
+
+
 @pytest.mark.parametrize("name", [*PUBLIC, *PRIVATE])
 def test_page_opens_for_a_member(owner, teammate, name):
     for person in (owner, teammate):
