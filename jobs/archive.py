@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 
+from django.core.files import File
 from django.core.files.storage import default_storage
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -57,29 +58,30 @@ def pack(*, team: Team, jobs: Iterable[Job]) -> Archive:
         names: set[str] = set()
         left_out = []
         for job in jobs:
-            size = _size(job)
-            if size is None:
-                left_out.append(job)
+            if opened := _open(job):
+                file, size = opened
+                stack.callback(file.close)
+                zipped.add(_read(file), _unique(job, names), size=size)
             else:
-                zipped.add(_read(job), _unique(job, names), size=size)
+                left_out.append(job)
         if left_out:
             zipped.add(_sentence(left_out), LEFT_OUT)
         return Archive(_in_time(zipped), len(zipped), stack.pop_all().close)
 
 
-def _size(job: Job) -> int | None:
-    """Bytes of its video; None where there is none. The storage is asked, since a name in a row is no file."""
+def _open(job: Job) -> tuple[File, int] | None:
+    """Its video and how many bytes it has. Opened at once: what is deleted meanwhile comes whole."""
     if not has_video(job):
         return None
     try:
-        return int(default_storage.size(job.output_file))
-    except FileNotFoundError:  # gone between two looks, or lost
+        file = default_storage.open(job.output_file)
+        return file, int(file.size)  # some storages look only here
+    except FileNotFoundError:  # a name in a row is no file
         return None
 
 
-def _read(job: Job) -> Iterator[bytes]:
-    """Opened when its turn in the archive comes, and not all at once."""
-    with default_storage.open(job.output_file) as file:
+def _read(file: File) -> Iterator[bytes]:
+    with file:
         while chunk := file.read(CHUNK):
             yield chunk
 

@@ -1,6 +1,7 @@
 """The ZIP of many results: whole, of the size that was told, with names of their own, and bounded."""
 
 import io
+import os
 import uuid
 import zipfile
 from datetime import timedelta
@@ -61,6 +62,23 @@ def test_jobs_without_a_video_are_named_in_a_text(owner):
     assert all(str(job.pk) in text for job in without)
     assert str(there.pk) not in text
     assert len(found.namelist()) == 2
+
+
+def test_what_is_deleted_while_it_is_sent_comes_whole(owner):
+    jobs = [made(owner, content) for content in (b"first", b"second")]
+    sent = archive.pack(team=owner.team, jobs=jobs)
+    for job in jobs:
+        default_storage.delete(job.output_file)
+    found = zipfile.ZipFile(io.BytesIO(b"".join(sent.chunks)))
+    sent.close()
+    assert [found.read(name) for name in found.namelist()] == [b"first", b"second"]
+
+
+def test_files_are_closed_when_nobody_reads_them(owner):
+    before = len(os.listdir("/proc/self/fd"))
+    sent = archive.pack(team=owner.team, jobs=[made(owner) for _ in range(5)])
+    sent.close()
+    assert len(os.listdir("/proc/self/fd")) == before
 
 
 def test_a_team_has_one_at_a_time_and_the_turn_comes_back(owner):
