@@ -16,7 +16,7 @@ from django.http import (
     StreamingHttpResponse,
 )
 from django.utils import timezone
-from django.utils.http import http_date
+from django.utils.http import content_disposition_header, http_date
 from django.views.decorators.http import require_safe
 
 from accounts import doors
@@ -35,8 +35,8 @@ def result_file(request: HttpRequest, job_id: uuid.UUID, signature: str) -> Http
     if not default_storage.exists(job.output_file):
         raise Http404
     response = serve(request, default_storage.open(job.output_file), etag=f'"{job.output_sha256}"')
-    disposition = "attachment" if "download" in request.GET else "inline"
-    response["Content-Disposition"] = f'{disposition}; filename="{job.download_name}"'
+    is_download = "download" in request.GET
+    response["Content-Disposition"] = content_disposition_header(is_download, job.download_name)
     if job.finished_at:
         response["Last-Modified"] = http_date(job.finished_at.timestamp())
     return response

@@ -221,8 +221,13 @@ class Job(models.Model):
     @property
     def download_name(self) -> str:
         """A sensible file name for the result, made of the input's own and the job's first characters."""
-        label = slugify(self.form_state.get("label", ""))[:60] or self.model
+        label = slugify(self.form_state.get("label", ""), allow_unicode=True)[:60].strip("-_") or self.model
         return f"{label}-{str(self.pk)[:8]}.mp4"
+
+    @property
+    def asked_provider(self) -> str:
+        """Who was asked to make it by name; "" where it was left to the preferences."""
+        return self.form_state.get("provider", "")
 
     @property
     def values(self) -> dict[str, Any]:

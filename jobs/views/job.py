@@ -16,6 +16,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils.http import content_disposition_header
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
@@ -84,16 +85,19 @@ def job_sheet(request: HttpRequest, job_id: uuid.UUID) -> HttpResponseBase:
 
 
 @doors.team("jobs.cancel")
+@never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def cancel(request: HttpRequest, job_id: uuid.UUID) -> HttpResponse:
     """Asks (for browsers without scripts), then cancels. A job that has ended meanwhile stays as it is."""
     found = _job(request, job_id)
-    if request.method != "POST" and found.is_active:
-        return render(request, "jobs/cancel.html", {"job": found})
+    if request.method != "POST":
+        if found.is_active:
+            return render(request, "jobs/cancel.html", {"job": found})
+        return redirect("job", found.pk)
     # By number: an address or a name would outlive the account.
     if lifecycle.cancel(found.pk, reason=f"Person {request.user.pk}"):
         messages.success(request, _("The job is canceled. What it had set aside is back in your balance."))
-    elif request.method == "POST":
+    else:
         messages.info(request, _("The job had already ended."))
     return redirect("job", found.pk)
 
@@ -112,7 +116,7 @@ def _derived(request: HttpRequest, job_id: uuid.UUID, kind: derived.Kind) -> Htt
 
 
 def _as_download(answer: T, name: str) -> T:
-    answer["Content-Disposition"] = f'attachment; filename="{name}"'
+    answer["Content-Disposition"] = content_disposition_header(True, name)
     return answer
 
 

@@ -1,6 +1,7 @@
 """Finished videos by their signed address."""
 
 from datetime import timedelta
+from urllib.parse import quote
 
 import pytest
 from django.core.files.base import ContentFile
@@ -44,6 +45,15 @@ def test_the_whole_file_with_a_sensible_name(client, job):
     download = client.get(address(job) + "?download=1")
     assert download["Content-Disposition"].startswith("attachment;")
     assert body(download) == CONTENT
+
+
+def test_a_name_in_another_script_is_kept(client, job):
+    job.form_state["label"] = "Привет! Как дела…-voice"
+    job.save()
+    name = quote(f"привет-как-дела-voice-{str(job.pk)[:8]}.mp4")
+    response = client.get(address(job))
+    assert response["Content-Disposition"] == f"inline; filename*=utf-8''{name}"
+    assert body(response) == CONTENT
 
 
 @pytest.mark.parametrize(

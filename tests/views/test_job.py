@@ -79,7 +79,9 @@ def test_webhooks_attempts_are_shown(owner):
 def test_cancel_asks_then_gives_the_credits_back(owner):
     job = make_job(owner, by="person")
     url = reverse("cancel", args=[job.pk])
-    assert "Cancel this job?" in owner.client.get(url).content.decode()
+    page = owner.client.get(url)
+    assert "Cancel this job?" in page.content.decode()
+    assert "no-store" in page["Cache-Control"]
     assert Job.objects.get(pk=job.pk).state == State.QUEUED
     answer = owner.client.post(url, follow=True)
     assert "The job is canceled" in answer.content.decode()
