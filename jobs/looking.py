@@ -15,7 +15,7 @@ from django.core.files.storage import default_storage
 from accounts.models import Team
 from jobs import media, samples
 from jobs.catalog import lipsync_image_multi
-from jobs.engine.errors import EngineDied, InputError
+from jobs.engine.errors import EngineDied, GivenUp, InputError
 from jobs.engine.look import look, picture_of
 from jobs.models import Upload
 from jobs.turns import Turns
@@ -53,7 +53,7 @@ class FaceView:
 def at_upload(upload: Upload) -> Look | None:
     """What was seen or heard in it: by now, or else in a process of its own.
 
-    None where it cannot be told, which is nobody's fault: the probe has taken the file. Raises NoTurn.
+    None where it cannot be told now, which is nobody's fault: the probe has taken the file. Raises NoTurn.
     """
     if upload.look and upload.look.get("version") == VERSION:
         return upload.look
@@ -61,7 +61,7 @@ def at_upload(upload: Upload) -> Look | None:
         try:
             with _local(upload.file) as path:
                 found = _seen(path, upload.kind)
-        except (EngineDied, OSError):
+        except (EngineDied, GivenUp, OSError):
             log.exception("An upload could not be looked at")
             return None
     Upload.objects.filter(pk=upload.pk).update(look=found)
@@ -74,7 +74,7 @@ def at_sample(name: str, *, team: Team) -> Look | None:
     with _looks.turn(team.pk, seconds=WAIT):
         try:
             return _at_sample(name)
-        except (EngineDied, OSError):
+        except (EngineDied, GivenUp, OSError):
             log.exception("A sample could not be looked at")
             return None
 
@@ -105,6 +105,8 @@ def picture_of_sample(name: str, *, team: Team) -> bytes:
 def _seen(path: Path, kind: str) -> Look:
     try:
         found = look(path, kind=kind, limits=media.limits_for(kind))
+    except GivenUp:
+        raise
     except InputError as error:  # the same file would give the same answer
         return {"version": VERSION, "failed": error.code, "sentence": error.sentence}
     return {"version": VERSION, **found}

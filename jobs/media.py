@@ -12,7 +12,7 @@ import shutil
 import tempfile
 import unicodedata
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -36,6 +36,7 @@ from jobs.turns import NoTurn, Turns
 log = logging.getLogger(__name__)
 
 ORPHANS_AFTER = timedelta(days=1)
+SWEPT = 50  # teams, each time, whose stored uploads are compared with their rows
 TEST_SHARE = 10  # a test key may fill one part of so many
 
 
@@ -66,9 +67,7 @@ def accept_upload(
         with path.open("wb") as file:
             for chunk in upload.chunks():
                 file.write(chunk)
-        kept = keep(path, team=team, user=user, kind=kind, name=upload.name or "")
-        kept.save(force_insert=True)
-    return kept
+        return keep(path, team=team, user=user, kind=kind, name=upload.name or "")
 
 
 @contextlib.contextmanager
@@ -84,14 +83,31 @@ def incoming() -> Iterator[Path]:
 
 
 def keep(path: Path, *, team: Team, user: User | None, kind: str, name: str) -> Upload:
-    """Probe a file that came in, and store it; returns its row, not saved yet. Raises MediaRefused and OSError."""
-    found = _probe_upload(path, kind, limits_for(kind), team)
-    return Upload(
+    """Probe a file that came in, store it, and save its row. Raises MediaRefused and OSError."""
+    with probing(team):
+        found = probe_upload(path, kind)
+    return store_upload(path, found, team=team, user=user, name=name)
+
+
+def _insert(upload: Upload) -> None:
+    upload.save(force_insert=True)
+
+
+def store_upload(
+    path: Path,
+    found: Probe,
+    *,
+    team: Team,
+    user: User | None,
+    name: str,
+    save: Callable[[Upload], None] = _insert,
+) -> Upload:
+    """Move a probed file into the storage, then save its row. The file goes again when the row cannot be saved."""
+    upload = Upload(
         team=team,
         person=user,
-        kind=kind,
+        kind=found.kind,
         name=clean_name(name),
-        file=store(path, f"uploads/{team.pk}/{uuid.uuid4().hex}"),
         format=found.format,
         bytes=found.bytes,
         seconds=found.seconds,
@@ -99,6 +115,14 @@ def keep(path: Path, *, team: Team, user: User | None, kind: str, name: str) -> 
         height=found.height,
         expires_at=retention.upload_end(team),
     )
+    upload.file = store(path, f"uploads/{team.pk}/{uuid.uuid4().hex}", move=True)
+    try:
+        save(upload)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            delete(upload.file)
+        raise
+    return upload
 
 
 def check_room(*, team: Team, kind: str, size: int, share: int = 1) -> None:
@@ -144,13 +168,21 @@ _probes = Turns(at_once=2, waiting=2)
 PROBE_WAIT = 5.0  # seconds
 
 
-def _probe_upload(path: Path, kind: str, limits: Limits, team: Team) -> Probe:
+@contextlib.contextmanager
+def probing(team: Team) -> Iterator[None]:
+    """The team's turn at probing a file. Raises MediaRefused."""
     try:
         with _probes.turn(team.pk, seconds=PROBE_WAIT):
-            return probe(path, kind=kind, limits=limits)
+            yield
     except NoTurn as error:
         sentence = _("Too many files are coming in right now; please try again in a minute.")
         raise MediaRefused("busy", sentence) from error
+
+
+def probe_upload(path: Path, kind: str) -> Probe:
+    """What came in. Within `probing`. Raises MediaRefused."""
+    try:
+        return probe_file(path, kind)
     except InputError as error:
         raise MediaRefused(error.code, error.sentence) from error
 
@@ -287,6 +319,7 @@ def expire() -> int:
             count += over.update(output_file="", poster_file="", version=F("version") + 1, changed_at=now)
     _drop_abandoned_parts(now - ORPHANS_AFTER)
     _drop_abandoned_work(now - ORPHANS_AFTER)
+    _drop_abandoned_uploads(now - ORPHANS_AFTER)
     return count
 
 
@@ -327,6 +360,19 @@ def _drop_abandoned_work(before: datetime) -> None:
         with contextlib.suppress(FileNotFoundError):  # its owner was faster
             if path.stat().st_mtime < before.timestamp():
                 shutil.rmtree(path, ignore_errors=True)
+
+
+def _drop_abandoned_uploads(before: datetime) -> None:
+    """Files whose rows a killed process did not write: of a few teams, drawn anew each time, so that all get theirs."""
+    for team_id in list(Team.objects.order_by("?").values_list("pk", flat=True)[:SWEPT]):
+        folder = f"uploads/{team_id}"
+        stored = {f"{folder}/{name}" for name in names_in(folder)}
+        if stored:
+            stored -= set(Upload.objects.filter(team=team_id).values_list("file", flat=True))
+        for name in stored:
+            with _left_for_later(name), contextlib.suppress(FileNotFoundError):
+                if default_storage.get_modified_time(name) < before:
+                    default_storage.delete(name)
 
 
 def probe_file(path: Path, kind: str, *, limits: Limits | None = None) -> Probe:

@@ -49,9 +49,14 @@ class WrongPart(Exception):
         self.partial = partial
 
 
+class _Overtaken(Exception):
+    """Another process was faster, or the upload was abandoned meanwhile."""
+
+
 def begin(*, team: Team, user: User, kind: str, name: str, size: int) -> PartialUpload:
     """Make room for a file of `size` bytes. Raises MediaRefused, as accept_upload does once it has come."""
     media.check_room(team=team, kind=kind, size=size)
+    # As with the bytes: those that begin at the same time do not see one another, and may pass the number by a few.
     if PartialUpload.objects.filter(team=team).count() >= MOST_UNFINISHED:
         sentence = _(
             "The team has %(count)s uploads that are not finished. Finish some of them, or try again tomorrow: they "
@@ -138,13 +143,24 @@ def finish(*, team: Team, pk: uuid.UUID) -> Upload:
             raise WrongPart(partial)
         try:
             with media.incoming() as path:
-                _put_together(partial, path)
-                kept = media.keep(path, team=team, user=partial.person, kind=partial.kind, name=partial.name)
+                # Whoever is sent away must not have copied the whole file first.
+                with media.probing(team):
+                    _put_together(partial, path)
+                    found = media.probe_upload(path, partial.kind)
+                return media.store_upload(
+                    path,
+                    found,
+                    team=team,
+                    user=partial.person,
+                    name=partial.name,
+                    save=lambda kept: _exchange(partial, kept),
+                )
+        except _Overtaken:
+            return _finished(team, pk)
         except MediaRefused as refusal:
             if refusal.code not in LATER:
                 abandon(team=team, pk=pk)
             raise
-        return _exchange(partial, kept)
 
 
 @contextmanager
@@ -177,16 +193,15 @@ def _put_together(partial: PartialUpload, path: Path) -> None:
             )
 
 
-def _exchange(partial: PartialUpload, kept: Upload) -> Upload:
-    """The upload takes the place, and the id, of its parts."""
+def _exchange(partial: PartialUpload, kept: Upload) -> None:
+    """The upload takes the place, and the id, of its parts. Raises _Overtaken."""
     kept.pk = partial.pk
     with transaction.atomic():
-        if PartialUpload.objects.filter(pk=partial.pk, team=partial.team).delete()[0]:
-            kept.save(force_insert=True)
-            transaction.on_commit(lambda: media.drop_folder(media.parts_folder(partial.pk)))
-            return kept
-    media.delete(kept.file)  # another process was faster, or it was abandoned meanwhile
-    return _finished(partial.team, partial.pk)
+        if not PartialUpload.objects.filter(pk=partial.pk, team=partial.team).delete()[0]:
+            raise _Overtaken
+        kept.save(force_insert=True)
+        # Robust: by then the upload is there, whatever becomes of its parts; expiry removes what is left of them.
+        transaction.on_commit(lambda: media.drop_folder(media.parts_folder(partial.pk)), robust=True)
 
 
 def _finished(team: Team, pk: uuid.UUID) -> Upload:

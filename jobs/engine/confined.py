@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from jobs.engine import confine
-from jobs.engine.errors import EngineDied, InputError
+from jobs.engine.errors import EngineDied, GivenUp, InputError
 from jobs.engine.formats import NOUNS, Kind
 from jobs.engine.limits import Limits
 
@@ -26,8 +26,8 @@ def ask(
 ) -> dict[str, Any]:
     """What the process of that module says about a file. words : what stands for KIND, where it is not the kind.
 
-    Raises InputError, with the code KIND_unreadable where the process died of the file, and EngineDied when it
-    could not do its work for a reason of its own.
+    Raises InputError, of its kind GivenUp and with the code KIND_unreadable where the process was killed or took too
+    long, and EngineDied when it could not do its work for a reason of its own.
     """
     command = [sys.executable, "-m", module, words or kind, str(Path(path).absolute())]
     command += [json.dumps(asdict(limits)), str(os.getpid())]
@@ -47,9 +47,9 @@ def ask(
     return _answer(module, done)
 
 
-def poison(kind: Kind) -> InputError:
+def poison(kind: Kind) -> GivenUp:
     """The error for a file that has to be given up in mid-work."""
-    return InputError(
+    return GivenUp(
         f"{kind}_unreadable",
         f"The {NOUNS[kind]} could not be read within the limits of time and memory. Export it again, smaller "
         "or in another format, and send the new file.",

@@ -14,6 +14,10 @@ class InputError(Exception):
         self.sentence = sentence
 
 
+class GivenUp(InputError):
+    """Reading the file took too long, or ended the process: another time it may be read, while less goes on."""
+
+
 class Canceled(Exception):
     """The caller's cancel check answered yes; nothing was left behind."""
 

@@ -1,5 +1,10 @@
 """What the site says of a file before anybody pays for it."""
 
+import os
+import signal
+import threading
+from pathlib import Path
+
 import pytest
 from django.core.files.base import ContentFile
 from django.core.files.storage import Storage, default_storage
@@ -84,6 +89,41 @@ def test_a_file_that_is_gone_is_no_error_and_is_not_remembered(owner):
 
     upload.refresh_from_db()
     assert upload.look is None
+
+
+def looker(path: str) -> int:
+    """The process that looks at that file."""
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            words = (process / "cmdline").read_text().split("\0")
+        except OSError:  # it has just ended
+            continue
+        if path in words:
+            return int(process.name)
+    raise AssertionError("Nobody looks at the file.")
+
+
+def test_a_look_that_is_killed_is_not_remembered_and_the_next_one_hears(owner):
+    upload = kept(owner, b"", kind="audio")
+    path = default_storage.path(upload.file)
+    os.unlink(path)
+    os.mkfifo(path)
+
+    def kill():
+        with open(path, "wb"):  # waits until somebody reads
+            os.kill(looker(path), signal.SIGKILL)
+
+    killer = threading.Thread(target=kill, daemon=True)
+    killer.start()
+
+    assert looking.at_upload(upload) is None
+
+    killer.join()
+    upload.refresh_from_db()
+    assert upload.look is None
+    os.unlink(path)
+    Path(path).write_bytes(samples.speech_path().read_bytes())
+    assert looking.at_upload(upload)["spoken"] > 0
 
 
 def test_a_file_of_another_machine_is_copied_here_and_the_copy_is_removed(owner, settings, tmp_path):

@@ -1,10 +1,16 @@
 """Uploads: what is taken, what is refused, and whose they are."""
 
 import io
+import os
+import time
+from contextlib import contextmanager
 
 import pytest
+from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import DatabaseError
+from django.db.models.signals import pre_save
 from PIL import Image
 
 from jobs import catalog, form_state, media, samples, submit
@@ -23,6 +29,33 @@ def png(size=(64, 48)) -> bytes:
 def send(owner, content, *, kind, name="file"):
     upload = SimpleUploadedFile(name, content)
     return media.accept_upload(team=owner.team, user=owner.user, upload=upload, kind=kind)
+
+
+@contextmanager
+def no_rows():
+    """The database takes no upload."""
+
+    def refuse(**_):
+        raise DatabaseError("database is locked")
+
+    pre_save.connect(refuse, sender=Upload)
+    try:
+        yield
+    finally:
+        pre_save.disconnect(refuse, sender=Upload)
+
+
+def files() -> list[str]:
+    root = media.settings.MEDIA_ROOT
+    return sorted(str(path.relative_to(root)) for path in root.rglob("*") if path.is_file())
+
+
+def stored(name: str, *, hours: float) -> str:
+    """A file that was stored so long ago."""
+    name = default_storage.save(name, ContentFile(b"x"))
+    then = time.time() - hours * 3600
+    os.utime(default_storage.path(name), (then, then))
+    return name
 
 
 def test_a_picture_is_probed_and_kept(owner):
@@ -56,6 +89,37 @@ def test_what_is_no_medium_is_refused_and_not_kept(owner, content, kind, code):
     assert not Upload.objects.exists()
     assert not (media.settings.MEDIA_ROOT / "uploads").exists()
     assert list(media.work_folder().iterdir()) == []
+
+
+def test_a_file_whose_row_cannot_be_written_goes(owner):
+    with no_rows(), pytest.raises(DatabaseError):
+        send(owner, png(), kind="image")
+    assert files() == []
+    assert list(media.work_folder().iterdir()) == []
+    kept = send(owner, png(), kind="image")
+    assert files() == [kept.file]
+
+
+def test_what_a_killed_process_stored_without_a_row_goes_after_a_day(owner, stranger):
+    kept = send(owner, png(), kind="image")
+    os.utime(default_storage.path(kept.file), (0, 0))
+    young = stored(f"uploads/{owner.team.pk}/young", hours=23)
+    elsewhere = stored("uploads/elsewhere", hours=25)
+    stored(f"uploads/{owner.team.pk}/old", hours=25)
+    stored(f"uploads/{stranger.team.pk}/old", hours=25)
+    media.expire()
+    assert files() == sorted([kept.file, young, elsewhere])
+
+
+def test_a_few_teams_are_swept_each_time_and_all_in_turn(owner, stranger, monkeypatch):
+    monkeypatch.setattr(media, "SWEPT", 1)
+    for team in (owner.team, stranger.team):
+        stored(f"uploads/{team.pk}/old", hours=25)
+    media.expire()
+    assert len(files()) == 1
+    for _ in range(200):  # a team that is drawn with a chance of one half
+        media.expire()
+    assert files() == []
 
 
 def test_a_file_beyond_the_limit_is_refused(owner, settings):

@@ -5,14 +5,14 @@ from datetime import timedelta
 
 import pytest
 from django.core.files.base import ContentFile
-from django.core.files.storage import default_storage
-from django.db import connection
+from django.core.files.storage import FileSystemStorage, default_storage
+from django.db import DatabaseError, connection
 from django.utils import timezone
 
 from accounts.models import Team
 from jobs import leaving, media, uploading
 from jobs.models import PartialUpload, Upload
-from tests.jobs.test_media import png, send
+from tests.jobs.test_media import files, no_rows, png, send
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -29,6 +29,15 @@ def speech(spoken) -> bytes:
     content = spoken.read_bytes()
     assert len(content) > 2 * SMALL
     return content
+
+
+class Clinging(FileSystemStorage):
+    """Removes no part."""
+
+    def delete(self, name):
+        if name.startswith("parts/"):
+            raise OSError("Read-only file system")
+        super().delete(name)
 
 
 def begin(who, content, *, kind="audio", name="speech.wav"):
@@ -48,11 +57,6 @@ def send_all(who, content, **fields):
     for number in range(-(-len(content) // SMALL)):
         add(who, partial, content, number)
     return partial
-
-
-def files() -> list[str]:
-    root = media.settings.MEDIA_ROOT
-    return sorted(str(path.relative_to(root)) for path in root.rglob("*") if path.is_file())
 
 
 def test_the_parts_become_one_upload_under_the_same_id(owner, speech):
@@ -164,6 +168,35 @@ def test_two_that_finish_at_once_keep_one_file(owner, speech):
         thread.join()
     assert found == [partial.pk, partial.pk]
     assert files() == [Upload.objects.get().file]
+
+
+def test_an_upload_whose_row_cannot_be_written_keeps_its_parts_alone(owner, speech):
+    partial = send_all(owner, speech)
+    parts = files()
+    with no_rows(), pytest.raises(DatabaseError):
+        uploading.finish(team=owner.team, pk=partial.pk)
+    assert files() == parts
+    kept = uploading.finish(team=owner.team, pk=partial.pk)
+    assert files() == [kept.file]
+
+
+def test_an_upload_is_kept_even_where_its_parts_cannot_be_removed(owner, settings, speech):
+    partial = send_all(owner, speech)
+    clinging = {"BACKEND": "tests.jobs.test_uploading.Clinging", "OPTIONS": {"location": settings.MEDIA_ROOT}}
+    settings.STORAGES = {**settings.STORAGES, "default": clinging}
+    kept = uploading.finish(team=owner.team, pk=partial.pk)
+    assert Upload.objects.get() == kept
+    assert kept.file in files()
+
+
+def test_a_file_that_has_to_wait_for_its_probe_is_not_put_together(owner, speech, monkeypatch):
+    monkeypatch.setattr(media, "PROBE_WAIT", 0.05)
+    partial = send_all(owner, speech)
+    default_storage.delete(f"parts/{partial.pk}/0-0")  # which whoever puts them together would miss
+    with media._probes.turn(owner.team.pk, seconds=0), pytest.raises(media.MediaRefused) as caught:
+        uploading.finish(team=owner.team, pk=partial.pk)
+    assert caught.value.code == "busy"
+    assert PartialUpload.objects.get() == partial
 
 
 def test_an_unfinished_upload_cannot_be_finished(owner, speech):
