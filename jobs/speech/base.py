@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-SLOWEST, FASTEST = 50, 200  # percent of the usual speed
-LOWEST, HIGHEST = 0, 100  # of pitch; 50 is usual
+SLOWEST, USUAL_SPEED, FASTEST = 50, 100, 200  # percent
+LOWEST, USUAL_PITCH, HIGHEST = 0, 50, 100
 
 
 @dataclass(frozen=True)

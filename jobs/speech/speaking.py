@@ -18,6 +18,10 @@ from jobs.turns import NoTurn, Turns
 log = logging.getLogger(__name__)
 
 NAME_LETTERS = 40
+# So many characters are read for each that can be spoken: blanks and what nobody hears go, and marks join letters.
+READ_FOR_EACH = 4
+# Unicode's own bound (UAX 15, stream-safe text): putting a row of marks in order takes the square of its length.
+MARKS_IN_A_ROW = 30
 # Without them, several scripts are spelled and spoken wrong.
 _JOINERS = "\u200c\u200d"
 # Speaking costs a processor, and waiting for it a thread.
@@ -26,7 +30,14 @@ WAIT = 5.0  # seconds
 
 
 def say(
-    *, team: Team, user: User, text: str, voice: str, timbre: str = "", speed: int = 100, pitch: int = 50
+    *,
+    team: Team,
+    user: User,
+    text: str,
+    voice: str,
+    timbre: str = "",
+    speed: int = base.USUAL_SPEED,
+    pitch: int = base.USUAL_PITCH,
 ) -> Upload:
     """Speak the text, and keep it as an upload of kind audio. voice, timbre : codes; speed : percent; pitch : of 100.
 
@@ -36,6 +47,8 @@ def say(
     voices = backend()
     if voices is None:
         raise MediaRefused("speech_off", _("This site has no voices; please send a recording."))
+    if len(text) > READ_FOR_EACH * settings.SPEECH_MAX_CHARACTERS:
+        raise _too_long(len(text))
     speech = _speech(voices, clean(text), voice, timbre, speed, pitch)
     media.check_room(team=team, kind="audio", size=1)
     with media.incoming() as path:
@@ -48,34 +61,38 @@ def say(
         except (base.NothingSaid, base.SpeechTooLong, base.SpeechFailed) as error:
             raise _refusal(error) from error
         media.check_room(team=team, kind="audio", size=path.stat().st_size)
-        kept = media.keep(path, team=team, user=user, kind="audio", name=_name(speech.text))
-        kept.save(force_insert=True)
-    return kept
+        return media.keep(path, team=team, user=user, kind="audio", name=_name(speech.text))
 
 
 def clean(text: str) -> str:
     """The text without what nobody could hear: control and direction marks, lone surrogates, spaces in a row."""
+    return unicodedata.normalize("NFC", _with_few_marks(_heard(text)))
+
+
+def _heard(text: str) -> str:
     kept = (letter if _is_heard(letter) else " " if letter.isspace() else "" for letter in text)
     lines = (" ".join(line.split()) for line in "".join(kept).splitlines())
-    return unicodedata.normalize("NFC", "\n".join(lines).strip())
+    return "\n".join(lines).strip()
 
 
 def _is_heard(letter: str) -> bool:
     return letter == "\n" or letter in _JOINERS or unicodedata.category(letter) not in ("Cc", "Cf", "Cs")
 
 
+def _with_few_marks(text: str) -> str:
+    kept, marks = [], 0
+    for letter in text:
+        marks = marks + 1 if unicodedata.category(letter)[0] == "M" else 0
+        if marks <= MARKS_IN_A_ROW:
+            kept.append(letter)
+    return "".join(kept)
+
+
 def _speech(voices: Backend, text: str, voice: str, timbre: str, speed: int, pitch: int) -> Speech:
     if not any(unicodedata.category(letter)[0] in "LN" for letter in text):
         raise MediaRefused("nothing_to_say", _("There is nothing to say: type words or numbers."))
     if len(text) > settings.SPEECH_MAX_CHARACTERS:
-        sentence = _(
-            "The text has %(count)s characters, and at most %(most)s can be spoken; please shorten it."
-        )
-        numbers = {
-            "count": number_format(len(text), force_grouping=True),
-            "most": number_format(settings.SPEECH_MAX_CHARACTERS, force_grouping=True),
-        }
-        raise MediaRefused("text_too_long", sentence % numbers)
+        raise _too_long(len(text))
     found = next((item for item in voices.voices() if item.code == voice), None)
     sound = next((item for item in voices.timbres() if item.code == timbre), None)
     if found is None or (sound is None and timbre):
@@ -85,6 +102,15 @@ def _speech(voices: Backend, text: str, voice: str, timbre: str, speed: int, pit
             "invalid_voice", _("The speed or the pitch is out of range; please move the sliders.")
         )
     return Speech(text, found, sound, speed, pitch)
+
+
+def _too_long(count: int) -> MediaRefused:
+    sentence = _("The text has %(count)s characters, and at most %(most)s can be spoken; please shorten it.")
+    numbers = {
+        "count": number_format(count, force_grouping=True),
+        "most": number_format(settings.SPEECH_MAX_CHARACTERS, force_grouping=True),
+    }
+    return MediaRefused("text_too_long", sentence % numbers)
 
 
 def _refusal(error: Exception) -> MediaRefused:

@@ -6,7 +6,7 @@ from django import template
 from django.conf import settings
 from django.template.context import Context
 
-from jobs.speech.base import FASTEST, HIGHEST, LOWEST, SLOWEST
+from jobs.speech.base import FASTEST, HIGHEST, LOWEST, SLOWEST, USUAL_PITCH, USUAL_SPEED
 from jobs.speech.offer import Offer, offer
 
 register = template.Library()
@@ -44,8 +44,8 @@ def typed_speech(context: Context, name: str) -> Typed | None:
         text=given.get(f"{name}_say_text", ""),
         voice=given.get(f"{name}_say_voice", found.usual),
         timbre=given.get(f"{name}_say_timbre", ""),
-        speed=given.get(f"{name}_say_speed", "100"),
-        pitch=given.get(f"{name}_say_pitch", "50"),
+        speed=given.get(f"{name}_say_speed", str(USUAL_SPEED)),
+        pitch=given.get(f"{name}_say_pitch", str(USUAL_PITCH)),
     )
 
 

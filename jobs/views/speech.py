@@ -8,7 +8,7 @@ from jobs.form_state import upload_value
 from jobs.forms import GenerateForm
 from jobs.media import MediaRefused
 from jobs.models import Upload
-from jobs.speech import speaking
+from jobs.speech import base, speaking
 from jobs.views.uploads import answer, refusal
 
 
@@ -46,8 +46,8 @@ def _say(request: HttpRequest, name: str) -> Upload:
         text=said("text"),
         voice=said("voice"),
         timbre=said("timbre"),
-        speed=_number(said("speed"), 100),
-        pitch=_number(said("pitch"), 50),
+        speed=_number(said("speed"), base.USUAL_SPEED),
+        pitch=_number(said("pitch"), base.USUAL_PITCH),
     )
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from django.core.checks import run_checks
+from django.db import DatabaseError
 from django.utils import translation
 
 from jobs import media
@@ -15,6 +16,7 @@ from jobs.speech import backend, speaking
 from jobs.speech.base import NothingSaid, Speech, SpeechFailed, SpeechTooLong, Voice
 from jobs.speech.espeak import Espeak
 from jobs.speech.offer import offer
+from tests.jobs.test_media import files, no_rows
 
 ENGLISH = "gmw/en-US"
 
@@ -127,6 +129,35 @@ def test_text_is_freed_of_what_nobody_hears(typed, said):
     assert speaking.clean(typed) == said
 
 
+def test_a_text_of_marks_is_refused_before_they_are_put_in_order(owner):
+    with pytest.raises(MediaRefused) as refused:
+        speaking.say(
+            team=owner.team,
+            user=owner.user,
+            text="a" + "\u0301" * 200_000 + "\u0316" * 200_000,
+            voice=ENGLISH,
+        )
+    assert refused.value.code == "text_too_long"
+    assert "400,001" in refused.value.sentence
+
+
+@pytest.mark.parametrize("mark", ["\u0301\u0316", "\u0f73", "\u0344"])  # the last two are each two in one
+def test_no_more_marks_are_put_in_order_than_a_letter_may_have(mark):
+    assert len(speaking.clean("a" + mark * 10_000 + "b")) <= 2 * speaking.MARKS_IN_A_ROW + 2
+
+
+def test_what_the_voice_gets_is_counted_not_what_was_typed(owner, settings):
+    settings.SPEECH_BACKEND = "tests.jobs.test_speech.Shouter"
+    settings.SPEECH_MAX_CHARACTERS = 10
+    said = {"team": owner.team, "user": owner.user, "voice": "loud"}
+    assert speaking.say(text="e\u0301" * 10 + " " * 20, **said)
+    for text, count in (("e\u0301" * 11, "11"), ("é" * 41, "41")):
+        with pytest.raises(MediaRefused) as refused:
+            speaking.say(text=text, **said)
+        assert refused.value.code == "text_too_long"
+        assert f"has {count} characters" in refused.value.sentence
+
+
 def test_names_of_languages_are_the_readers(settings):
     with translation.override("ru"):
         found = offer()
@@ -160,6 +191,13 @@ def test_a_backend_that_fails_or_lies_leaves_nothing(owner, settings, name, code
     assert refused.value.code == code
     assert not Upload.objects.exists()
     assert list(media.work_folder().iterdir()) == []
+
+
+def test_speech_whose_row_cannot_be_written_leaves_nothing(owner, settings):
+    settings.SPEECH_BACKEND = "tests.jobs.test_speech.Shouter"
+    with no_rows(), pytest.raises(DatabaseError):
+        speaking.say(team=owner.team, user=owner.user, text="Hi", voice="loud")
+    assert files() == []
 
 
 def test_speech_that_is_too_long_for_the_site_is_refused(owner, settings):
