@@ -40,8 +40,10 @@ class FormState:
         text = json.dumps([VERSION, self.model, self.values], sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
 
-    def to_json(self, *, label: str = "") -> dict[str, Any]:
-        return {"version": VERSION, "model": self.model, "values": self.values, "label": label}
+    def to_json(self, *, label: str = "", provider: str = "") -> dict[str, Any]:
+        """As a job keeps it: with its name, and who was asked to make it, for those who run it again."""
+        wish = {"provider": provider} if provider else {}
+        return {"version": VERSION, "model": self.model, "values": self.values, "label": label, **wish}
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> "FormState":

@@ -22,6 +22,7 @@ from jobs.timing import Timing, lay_out
 
 FILE_SUFFIX = "_file"
 PREFIX = "formState."
+SHORT = 100  # letters of what has no bound of its own: a choice, a number, the name of a provider
 
 
 @dataclass(frozen=True)
@@ -106,6 +107,7 @@ class GenerateForm:
     def refill(self, job: Job) -> None:
         """Fill the form with what a job of the team was asked for; an upload that is gone is said beside its field."""
         values = FormState.from_json(job.form_state).values
+        self.provider = job.asked_provider
         self.strings = {field.name: str(values.get(field.name, "")) for field in self.spec.fields}
         kept = self._uploads()
         for field in self.spec.media_fields:
@@ -156,14 +158,16 @@ class GenerateForm:
 
     def request(self) -> tuple[dict[str, Any], list[FieldSpec]]:
         """The API's request for what stands in the form, and the fields for which a sample stands in as yet."""
-        values = self.spec.coerce(self.strings)
+        values = self.spec.coerce(
+            {field.name: _shown(self.strings[field.name], field) for field in self.spec.fields}
+        )
         missing = [field for field in self.spec.media_fields if field.required and field.name not in values]
         one_of = self.spec.parameters.one_of
         if one_of and not any(name in values for name in one_of):
             missing.append(self.spec.field(one_of[0]))
         values.update({field.name: sample_address(field) for field in missing})
         ordered = {field.name: values[field.name] for field in self.spec.fields if field.name in values}
-        body = {"provider": self.provider} if self.provider else {}
+        body = {"provider": self.provider[:SHORT]} if self.provider else {}
         return {**body, "formState": ordered}, missing
 
     @cached_property
@@ -197,8 +201,9 @@ class GenerateForm:
             *((each.name, _provider_label(each)) for each in found),
         ]
 
-    @property
+    @cached_property
     def fields(self) -> list[FieldView]:
+        """As a template shows them, so read once everything is filled in and judged."""
         uploads = self._uploads()
         return [self._view(field, uploads) for field in self.spec.fields]
 
@@ -264,6 +269,11 @@ def _provider_label(choice: connections.Choice) -> str:
         return str(words.THIS_SITE)
     limits = ", ".join(choice.connection.only_resolutions)
     return f"{choice.name} ({limits})" if limits else choice.name
+
+
+def _shown(text: str, field: FieldSpec) -> str:
+    """As much of it as the code shows: of what is too long, enough to be refused there as well."""
+    return text[: (field.max_length or SHORT) + 1]
 
 
 def sample_address(field: FieldSpec) -> str:

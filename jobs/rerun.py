@@ -1,4 +1,4 @@
-"""Submitting jobs again: each as it was asked for, at today's price, paid by whoever asks."""
+"""Submitting jobs again: each as it was asked for, of whom it was asked, at today's price, paid by whoever asks."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -45,7 +45,7 @@ def _look(team: Team, actor: Membership, job: Job) -> Copy:
         return Copy(job, problem=_("Its model is not offered here any more."))
     try:
         state = form_state.build(spec, job.values)
-        prepared = prepare(team=team, actor=actor, form_state=state)
+        prepared = prepare(team=team, actor=actor, form_state=state, provider=job.asked_provider)
     except Invalid as invalid:
         return Copy(job, problem=invalid.fields[0].message)
     return Copy(job, state, prepared.price)
@@ -58,7 +58,8 @@ def _run(team: Team, actor: Membership, copy: Copy, name: str) -> Copy:
         once = idempotency.Name.of(
             f"{name}:{copy.job.pk}", scope=SCOPE, body={"job": str(copy.job.pk), "person": actor.user_id}
         )
-        job = submit(team=team, actor=actor, form_state=copy.state, name=once)
+        provider = copy.job.asked_provider
+        job = submit(team=team, actor=actor, form_state=copy.state, provider=provider, name=once)
     except Invalid as invalid:
         return Copy(copy.job, problem=invalid.fields[0].message)
     except (CannotPay, idempotency.InFlight, idempotency.KeyReused) as error:

@@ -82,7 +82,7 @@ def prepare(
     own = inputs.own_inputs(team, form_state)
     price = _price(form_state, own, seconds or {})
     job.webhook = queue.check_url(webhook, field="webhook") if webhook else queue.default_url(team, actor)
-    job.form_state = form_state.to_json(label=inputs.label(form_state, own))
+    job.form_state = form_state.to_json(label=inputs.label(form_state, own), provider=provider)
     job.search = searching.text_of(str(job.pk), job.form_state, job.reference)
     if job.is_test:
         price = replace(price, credits=0)

@@ -45,6 +45,11 @@ class Timing:
     unknown: tuple[Text, ...]
     difference: float
 
+    @property
+    def is_uneven(self) -> bool:
+        """Whether one of two speeches is longer than anybody would overlook."""
+        return self.difference > TELLING
+
 
 def lay_out(
     spec: ModelSpec, values: Mapping[str, Any], seconds: Mapping[str, float], lengths: Lengths | None

@@ -128,6 +128,14 @@ def test_page_shows_hostile_text_escaped(owner, text):
     assert owner.client.post(URL, {"prompt": text})["Content-Type"] == "application/json"
 
 
+def test_text_that_is_much_too_long_is_not_shown_whole(owner):
+    hostile = "'" * 200_000
+    sent = {"prompt": hostile, "resolution": hostile, "image": hostile, "provider": hostile}
+    page = owner.client.post("/generate/lipsync-image", sent)
+    assert page.status_code == 422
+    assert sum(map(len, dict(page.context["code"]["programs"]).values())) < 60_000
+
+
 def test_get_is_no_way_to_ask(owner):
     assert owner.client.get(URL).status_code == 405
 

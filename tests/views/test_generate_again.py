@@ -3,9 +3,10 @@
 import pytest
 from django.urls import reverse
 
-from jobs import catalog, form_state, submit
-from jobs.models import Job, Upload
+from jobs import catalog, form_state, rerun, submit
+from jobs.models import Connection, Job, Upload
 from tests.jobs.making import make_job
+from tests.jobs.remotely import connect
 
 URL = "/generate/lipsync-image"
 
@@ -45,6 +46,37 @@ def test_the_same_request_comes_of_the_refilled_form(owner):
     owner.client.post("/generate/lipsync-image-multi", page.context["form"].strings)
     assert len(set(Job.objects.values_list("fingerprint", flat=True))) == 1
     assert Job.objects.count() == 2
+
+
+@pytest.fixture
+def farm(owner, httpserver):
+    """Another server, which makes what nobody in particular is asked for."""
+    return connect(httpserver, team=owner.team, name="farm", preference=0)
+
+
+@pytest.mark.parametrize("asked", ["embedded", ""])
+def test_form_and_bulk_ask_whom_the_job_asked(owner, farm, asked):
+    job = make_job(owner, by="person", provider=asked)
+    made_by = job.connection
+    page = owner.client.get(URL, {"from": job.pk})
+    assert page.context["form"].provider == asked
+    [copy] = rerun.run(
+        team=owner.team,
+        actor=owner.membership,
+        copies=rerun.look(team=owner.team, actor=owner.membership, jobs=[job]),
+        name="once",
+    )
+    assert copy.job.pk != job.pk
+    assert (copy.job.connection, copy.job.asked_provider) == (made_by, asked)
+    assert made_by == (None if asked else farm)
+
+
+def test_bulk_asks_nobody_else_when_that_one_is_gone(owner, farm):
+    job = make_job(owner, by="person", provider="farm")
+    Connection.objects.update(is_active=False)
+    [copy] = rerun.look(team=owner.team, actor=owner.membership, jobs=[job])
+    assert copy.price is None
+    assert "nobody here by that name" in copy.problem
 
 
 def test_upload_that_is_gone_is_said_beside_its_field(owner, portrait):
