@@ -4,6 +4,7 @@ They are fetched by the light worker before the job waits for its render, so tha
 """
 
 import functools
+import re
 import shutil
 import time
 import uuid
@@ -29,6 +30,8 @@ from lipsyncweb.http import outbound
 
 SAMPLES = "/samples/"
 SALT = "jobs.inputs"
+LABEL_LETTERS = 30  # of each file's name
+ENDING = re.compile(r"\.[A-Za-z0-9]{1,5}$")
 
 
 @dataclass(frozen=True)
@@ -67,8 +70,17 @@ def label(form_state: FormState, own: Mapping[str, OwnFile]) -> str:
         if value and field.required:
             file = own.get(field.name)
             name = file.name if file else media.clean_name(unquote(urlsplit(value).path))
-            stems.append(Path(name).stem[:30])
+            stems.append(_stem(name))
     return "-".join(stem for stem in stems if stem)
+
+
+def _stem(name: str) -> str:
+    """A file's name without its ending; what a voice said is named by its first words, in quotes and with no ending."""
+    stem = ENDING.sub("", name).strip("“”… ")
+    if len(stem) <= LABEL_LETTERS:
+        return stem
+    cut = stem[:LABEL_LETTERS]
+    return cut.rsplit(" ", 1)[0].rstrip(",.;:!? ") + "…" if " " in cut else cut
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ def begin(job: Job) -> None:
     job.turn = line.turn_of(job)  # type: ignore[assignment]
     job.save(force_insert=True)
     del job.turn  # it is an expression still; whoever wants it reads it
-    JobEvent.objects.create(job=job, verb="submit", old="", new=job.state, attempt=0)
+    JobEvent.objects.create(job=job, verb="submit", old="", new=job.state, attempt=0, at=job.created_at)
     outbox.promise(job, due_at=job.not_before)
 
 
