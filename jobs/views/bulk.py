@@ -3,6 +3,7 @@
 import secrets
 import uuid
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 from django.contrib import messages
@@ -137,6 +138,7 @@ def _ask_again(
         available=available,
         short_by=max(0, total - available),
         by_key=sum(copy.job.source == "api" for copy in able),
+        tests=sum(copy.job.is_test for copy in able),
         is_new=is_new,
         name=secrets.token_urlsafe(12),
     )
@@ -163,11 +165,9 @@ def _data(request: HttpRequest) -> QueryDict:
 def _selected(request: HttpRequest, data: QueryDict) -> list[Job]:
     """The team's jobs that were selected, newest first; none, and a message, when there are none or too many."""
     ids = set()
-    for text in list(dict.fromkeys(data.getlist("job")))[: MOST + 1]:
-        try:
+    for text in data.getlist("job"):  # as many as a form may have fields
+        with suppress(ValueError):
             ids.add(uuid.UUID(text))
-        except ValueError:
-            continue
     if len(ids) > MOST:
         messages.error(
             request, _("At most %(most)s jobs can be chosen at once; nothing was done.") % {"most": MOST}

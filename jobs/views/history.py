@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
+from django.core.exceptions import TooManyFieldsSent
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import render
 from django.urls import reverse
@@ -176,5 +177,9 @@ def _may(request: HttpRequest) -> dict[str, Any]:
 
 def back(request: HttpRequest, data: QueryDict) -> str:
     """The page of the history that a selection was made on."""
-    form = HistoryFilter(QueryDict(data.get("back", "")[:1000]), team=request.team)
+    try:
+        asked = QueryDict(data.get("back", "")[:1000])
+    except TooManyFieldsSent:  # nobody's page says so, and what was asked for has been done
+        asked = QueryDict()
+    form = HistoryFilter(asked, team=request.team)
     return _address(_asked(form))

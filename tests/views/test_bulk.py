@@ -71,13 +71,30 @@ def test_a_job_that_is_named_often_takes_no_other_jobs_place(owner):
 
 @pytest.mark.parametrize("what", ACTIONS)
 def test_a_strangers_jobs_are_not_there(owner, stranger, what):
-    job = finished(owner)
+    job = make_job(owner) if what == "cancel" else finished(owner)
     for answer in (
         ask(stranger, what, job),
         stranger.client.post(reverse(f"selected_{what}"), {"job": job.pk, "total": "10", "name": "n"}),
     ):
         assert answer.status_code in (302, 405)
-    assert Job.objects.get().deleted_at is None
+    untouched = Job.objects.get()
+    assert (untouched.state, untouched.deleted_at) == (
+        job.state if what == "cancel" else State.COMPLETED,
+        None,
+    )
+
+
+def test_ids_that_cannot_be_read_take_no_other_jobs_place(owner):
+    job = make_job(owner)
+    data = {"job": [*(f"x{n}" for n in range(MOST + 10)), job.pk]}
+    owner.client.post(reverse("selected_cancel"), data)
+    assert Job.objects.get().state == State.CANCELED
+
+
+def test_a_way_back_with_too_many_fields_leads_to_the_history(owner):
+    job = make_job(owner)
+    answer = owner.client.post(reverse("selected_cancel"), {"job": job.pk, "back": "a&" * 400})
+    assert (answer.status_code, answer["Location"]) == (302, reverse("history"))
 
 
 @pytest.mark.parametrize("what", CHANGES)
@@ -86,7 +103,7 @@ def test_a_viewer_may_change_nothing_and_is_offered_nothing(owner, what):
     job = finished(owner)
     assert ask(viewer, what, job).status_code == 403
     assert reverse(f"selected_{what}") not in viewer.client.get(reverse("history")).content.decode()
-    assert ask(viewer, "zip", job).status_code == 200
+    assert b"".join(ask(viewer, "zip", job).streaming_content)[:2] == b"PK"
 
 
 def test_canceling_tells_how_many_had_ended(owner):
@@ -139,6 +156,13 @@ def test_running_again_says_the_sum_and_makes_each_once_more(owner):
     assert sorted(job.values["resolution"] for job in again) == ["480p", "720p"]
     assert {job.person for job in again} == {owner.user}
     assert ledger.balances(owner.team).user.available == before - total
+
+
+def test_what_a_test_key_asked_for_is_said_to_be_paid_this_time(owner):
+    job = finished(owner)
+    assert "a test key" not in ask(owner, "again", job).content.decode()
+    Job.objects.update(is_test=True)
+    assert "What a test key asked for is made for real" in ask(owner, "again", job).content.decode()
 
 
 def test_the_same_confirmation_twice_makes_one_job_each(owner):
