@@ -1,19 +1,9 @@
 // What the site sees in a file that stands in a field: faces are outlined on its preview, warnings stand under it.
 import { fieldOf } from "./media_field.js";
-import { addressOf, outlinesIn } from "./seen.js";
+import { addressOf, ask, outlinesIn } from "./seen.js";
 
 const form = document.querySelector("[data-generate]");
-const PATIENCE = 5; // times that a busy site is asked again
 const SIDE = 512; // pixels to which a mask is shrunk to be read
-
-async function ask(address, left = PATIENCE) {
-  const answer = await fetch(address);
-  if (answer.status === 202 && left) {
-    await new Promise((resolve) => setTimeout(resolve, 1000 * Number(answer.headers.get("Retry-After") || 2)));
-    return ask(address, left - 1);
-  }
-  return answer.status === 200 && !answer.redirected ? answer.text() : "";
-}
 
 const looks = new WeakMap(); // the number of the latest look at a field
 
@@ -28,7 +18,7 @@ async function look(root) {
   box.dataset.busy = "";
   let piece = "";
   try {
-    piece = await ask(`${address}/look?model=${box.dataset.look}`);
+    piece = (await (await ask(`${address}/look?model=${box.dataset.look}`))?.text()) ?? "";
   } catch {
     // To look is a help: without it the form works as well.
   }

@@ -17,6 +17,11 @@ document.addEventListener("htmx:beforeSwap", (event) => {
   held = part && { part: part.id, name: name(document.activeElement) };
 });
 
+// A page that nobody sees asks nothing; it asks again within two seconds of being seen.
+document.addEventListener("htmx:beforeRequest", (event) => {
+  if (event.target.id === "card" && document.hidden) event.preventDefault();
+});
+
 document.addEventListener("htmx:afterSettle", () => {
   for (const id of open) document.getElementById(id)?.setAttribute("open", "");
   // "Your video is in line" is not true any more.

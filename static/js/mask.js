@@ -1,7 +1,7 @@
 // Painting a mask over the picture, or over a video's first one: white moves. The result goes into the mask's field
 // like any other file.
 import { fieldOf } from "./media_field.js";
-import { addressOf, outlinesIn } from "./seen.js";
+import { addressOf, ask, outlinesIn } from "./seen.js";
 
 const form = document.querySelector("[data-generate]");
 const STILL = "rgb(10 8 12 / 0.66)";
@@ -121,6 +121,7 @@ class Painter {
     this.root = root;
     for (const part of ["sheet", "list", "size", "share"]) this[part] = dialog.querySelector(`[data-${part}]`);
     this.pen = this.sheet.getContext("2d");
+    this.turn = 0; // a number for each opening: a picture that comes late is dropped
     this.percent = new Intl.NumberFormat(document.documentElement.lang, { style: "percent" });
     dialog.addEventListener("click", (event) => this.clicked(event.target.closest("button")));
     dialog.addEventListener("keydown", (event) => this.typed(event));
@@ -136,20 +137,18 @@ class Painter {
   }
 
   async open(address, faces, before) {
+    const turn = (this.turn += 1);
     this.mask = this.at = this.stroke = null;
     this.faces = [];
     this.listFaces();
     this.tell("");
     this.pen.clearRect(0, 0, this.sheet.width, this.sheet.height);
     this.dialog.showModal();
-    try {
-      this.picture = Object.assign(new Image(), { src: `${address}/picture` });
-      await this.picture.decode();
-    } catch {
-      this.tell(this.dialog.dataset.sayLost);
-      return;
-    }
-    const { naturalWidth: width, naturalHeight: height } = this.picture;
+    const picture = await pictureAt(address);
+    if (turn !== this.turn) return;
+    if (!picture) return this.tell(this.dialog.dataset.sayLost);
+    this.picture = picture;
+    const { width, height } = picture;
     Object.assign(this.sheet, { width, height });
     this.scrim = blank(width, height);
     this.faces = faces.map((face) => ({ ...face, outline: face.outline.map(([x, y]) => [x * width, y * height]) }));
@@ -348,6 +347,15 @@ class Painter {
       Object.assign(this.pen, { strokeStyle: colour, lineWidth: wide * thin });
       this.pen.stroke();
     }
+  }
+}
+
+// What is painted on; null where it cannot be had.
+async function pictureAt(address) {
+  try {
+    return await createImageBitmap(await (await ask(`${address}/picture`)).blob());
+  } catch {
+    return null;
   }
 }
 

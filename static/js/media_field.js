@@ -2,9 +2,9 @@
 //
 // Its element tells what happens: "media:taken" once a file or sample stands in it (detail.answer is the server's
 // answer about an upload, null for a sample), "media:cleared" when it is empty again.
-import { dress } from "./sound.js";
-import { forget, unfinishedOf } from "./unfinished.js";
-import { sendFile } from "./upload.js";
+import { dress, undress } from "./sound.js";
+import { unfinishedOf } from "./unfinished.js";
+import { dropUpload, sendFile } from "./upload.js";
 
 const known = new WeakMap();
 
@@ -22,6 +22,7 @@ export class MediaField {
     }
     this.errorText = root.querySelector("[data-error-text]");
     this.label = root.querySelector(".label").firstChild.textContent.trim();
+    this.address = ""; // of what the preview shows
     this.file = root.querySelector('input[type="file"]');
     this.sample = root.querySelector("[data-sample]");
     this.file.addEventListener("change", () => { if (this.file.files[0]) this.send(this.file.files[0], true); });
@@ -49,11 +50,11 @@ export class MediaField {
   offerToGoOn() {
     const found = this.isEmpty && unfinishedOf(this.form, this.kind, this.value.name);
     if (!found) return;
-    const [key, { name, part }] = found;
+    const [key, { name, part, url }] = found;
     const words = { name, part: this.percent.format(Math.floor(part * 100) / 100) };
     this.unfinished.querySelector("[data-unfinished-text]").textContent = this.say.sayUnfinished.replace(/\{(name|part)\}/g, (_, word) => words[word]);
     this.unfinished.querySelector("[data-forget]").addEventListener("click", () => {
-      forget(key);
+      dropUpload(this.form, key, url);
       this.unfinished.hidden = true;
       this.file.focus();
     });
@@ -76,12 +77,22 @@ export class MediaField {
   }
 
   show(name, src) {
+    this.letGo();
+    this.address = src;
     this.drop.hidden = this.or.hidden = true;
     this.taken.hidden = false;
     this.name.textContent = name;
     const view = this.preview(src);
     this.view.replaceChildren(view);
     return view;
+  }
+
+  // Nothing may hold on to what the preview has shown.
+  letGo() {
+    undress(this.view);
+    this.view.replaceChildren();
+    URL.revokeObjectURL(this.address); // of no effect on the address of the site
+    this.address = "";
   }
 
   preview(src) {
@@ -125,15 +136,14 @@ export class MediaField {
     const wrong = !generic && !file.type.startsWith(`${this.kind}/`) && !(this.kind === "audio" && file.type.startsWith("video/"));
     if (wrong) return this.complain(this.say.sayWrong);
     if (file.size > Number(this.root.dataset.maxBytes)) return this.complain(this.say.sayTooLarge);
-    if (this.address) URL.revokeObjectURL(this.address);
-    this.address = URL.createObjectURL(file);
-    const view = this.show(file.name, this.address);
+    const view = this.show(file.name, URL.createObjectURL(file));
     if (this.kind === "audio") file.arrayBuffer().then((data) => dress(view, data));
     this.post(file, again);
   }
 
   // Takes an upload that the server has made itself; `answer` is what it answers to an upload.
   accept(answer) {
+    this.sending?.abort();
     this.complain("");
     const view = this.show(answer.name, answer.url);
     if (this.kind === "audio") dress(view);
@@ -185,7 +195,9 @@ export class MediaField {
     this.changed();
   }
 
+  // What was sent so far may still be gone on with: it is not taken back.
   fail(sentence) {
+    this.sending = null;
     this.clear(false);
     this.complain(sentence);
     this.changed();
@@ -206,7 +218,7 @@ export class MediaField {
     this.value.value = "";
     this.drop.hidden = this.or.hidden = false;
     this.taken.hidden = true;
-    this.view.replaceChildren();
+    this.letGo();
     this.facts.textContent = "";
     this.tell("cleared");
     if (!byHand) return;

@@ -1,6 +1,6 @@
 // "Record": the microphone's sound becomes a file of the field, after the person has listened to it.
 import { fieldOf } from "./media_field.js";
-import { dress } from "./sound.js";
+import { clock, dress, undress } from "./sound.js";
 
 const TYPES = ["audio/webm;codecs=opus", "audio/mp4", "audio/ogg;codecs=opus", "audio/webm"];
 const BARS = 60;
@@ -10,7 +10,6 @@ const QUIET_FOR = 3; // seconds before somebody is told
 const TROUBLES = { NotAllowedError: "sayRefused", SecurityError: "sayRefused", NotFoundError: "sayAbsent", OverconstrainedError: "sayAbsent" };
 
 const calm = matchMedia("(prefers-reduced-motion: reduce)");
-const clock = (seconds) => `${Math.floor(seconds / 60)}:${String(Math.floor(seconds % 60)).padStart(2, "0")}`;
 const all = [];
 
 // How loud the microphone is, as bars that move on.
@@ -187,6 +186,7 @@ class Recorder {
     this.release();
     if (this.address) URL.revokeObjectURL(this.address);
     this.address = this.file = null;
+    undress(this.listen);
     this.listen.replaceChildren();
   }
 

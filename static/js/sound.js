@@ -36,7 +36,7 @@ function draw(canvas, heights, played) {
   }
 }
 
-const clock = (seconds) => `${Math.floor(seconds / 60)}:${String(Math.floor(seconds % 60)).padStart(2, "0")}`;
+export const clock = (seconds) => `${Math.floor(seconds / 60)}:${String(Math.floor(seconds % 60)).padStart(2, "0")}`;
 
 function icon(name, template) {
   const copy = template.cloneNode(true);
@@ -45,7 +45,10 @@ function icon(name, template) {
   return copy;
 }
 
+const worn = new WeakMap(); // what ends the listening of a sound that is dressed
+
 export async function dress(box, data) {
+  if (!box.isConnected) return; // another has come in its place
   const audio = box.querySelector("audio");
   const sprite = document.querySelector("svg.icon use").closest("svg");
   const button = Object.assign(document.createElement("button"), { type: "button", className: "btn btn--primary btn--icon btn--s" });
@@ -79,9 +82,14 @@ export async function dress(box, data) {
   seek.addEventListener("input", () => { audio.currentTime = (seek.value / 1000) * length(); show(); });
   for (const name of ["play", "pause", "ended"]) audio.addEventListener(name, state);
   for (const name of ["timeupdate", "loadedmetadata", "durationchange"]) audio.addEventListener(name, show);
-  new ResizeObserver(show).observe(canvas);
-  document.addEventListener("themechange", show);
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", show);
+  const ending = new AbortController();
+  const { signal } = ending;
+  worn.set(box, ending);
+  const observer = new ResizeObserver(show);
+  observer.observe(canvas);
+  signal.addEventListener("abort", () => observer.disconnect());
+  document.addEventListener("themechange", show, { signal });
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", show, { signal });
   state();
   try {
     const bytes = data ?? (await (await fetch(audio.currentSrc || audio.src)).arrayBuffer());
@@ -91,5 +99,8 @@ export async function dress(box, data) {
   }
   show();
 }
+
+// Before the sounds in an element are thrown away.
+export function undress(root) { for (const box of root.querySelectorAll(".sound")) worn.get(box)?.abort(); }
 
 for (const box of document.querySelectorAll("[data-sound]")) dress(box);

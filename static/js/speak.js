@@ -67,16 +67,20 @@ class Typed {
     return body;
   }
 
+  // What the field holds.
+  standing() { return `${this.field.taken.hidden} ${this.field.value.value}`; }
+
   async send() {
     if (this.box.hasAttribute("data-sending")) return;
     this.wait(true);
     this.complain("");
+    const before = this.standing();
     try {
       const headers = { "X-CSRFToken": this.field.form.elements.csrfmiddlewaretoken.value };
       const response = await fetch(this.say.url, { method: "POST", body: this.body(), headers });
       const answer = await response.json();
-      if (response.ok) this.take(answer);
-      else this.complain(answer.error);
+      if (!response.ok) this.complain(answer.error);
+      else if (this.standing() === before) this.take(answer); // nothing was chosen meanwhile
     } catch {
       this.complain(this.say.sayLost); // no answer, or a proxy's
     }

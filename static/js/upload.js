@@ -10,6 +10,28 @@ const STALLED = 30_000; // ms without a byte: a connection that died in silence
 const PATIENCE = 180_000; // ms that the site may take to answer what it has got
 const MOST_TRIES = 20; // where the site answers and it gets no further
 
+// Forgets an upload that is under way, here and on the site.
+export function dropUpload(form, key, place) {
+  forget(key);
+  if (place) fetch(place, { method: "DELETE", headers: headersOf(form), keepalive: true }).catch(() => {});
+}
+
+const headersOf = (form) => ({ "X-CSRFToken": form.elements.csrfmiddlewaretoken.value });
+
+// What a body holds of the file, if anything.
+const contentOf = (body) => (body instanceof Blob ? body : body?.get("file"));
+
+// A browser lets go of a file that has changed on the disk, or is no longer there: every request with it comes to
+// nothing, as without a connection.
+async function isThere(content) {
+  try {
+    await content?.arrayBuffer();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 class Stopped extends DOMException {
   constructor() { super("", "AbortError"); }
 }
@@ -37,7 +59,6 @@ class Sending {
       const standing = (await this.resumed()) ?? (await this.begun());
       const answer = await this.inParts(standing);
       if (answer) return answer;
-      forget(this.key); // the site does not know it any more
     }
     throw this.trouble(null);
   }
@@ -49,8 +70,7 @@ class Sending {
   }
 
   drop() {
-    forget(this.key);
-    if (this.place) fetch(this.place, { method: "DELETE", headers: this.headers, keepalive: true }).catch(() => {});
+    dropUpload(this.form, this.key, this.place);
     this.place = "";
   }
 
@@ -67,15 +87,14 @@ class Sending {
     const kept = this.key && recall(this.key);
     if (!kept) return null;
     const { status, answer } = await this.ask("GET", kept.url);
-    if (status === 200 && answer?.size === this.file.size) return this.at(answer);
-    forget(this.key);
-    return null;
+    return status === 200 && answer?.size === this.file.size ? this.at(answer) : null;
   }
 
   async begun() {
     const body = this.body({ kind: this.kind, name: this.file.name, size: this.file.size });
     const { status, answer } = await this.ask("POST", this.form.dataset.parts, body, null, false);
     if (status === 201 && answer?.url) return this.at(answer);
+    forget(this.key); // the site does not know an earlier one any more
     throw this.trouble(answer);
   }
 
@@ -101,7 +120,7 @@ class Sending {
         return answer;
       }
       if (answer?.received === undefined) {
-        if (status === 422 && !LATER.has(answer?.code)) forget(this.key);
+        if (status === 422 && !LATER.has(answer?.code)) this.drop();
         throw this.trouble(answer);
       }
       stuck = answer.received === standing.received ? stuck + 1 : 0;
@@ -129,16 +148,19 @@ class Sending {
     return body;
   }
 
-  get headers() { return { "X-CSRFToken": this.form.elements.csrfmiddlewaretoken.value }; }
-
   trouble(answer) { return new Error(answer?.error ?? this.form.dataset.sayLost); }
 
   // Asks until the site answers, however long it is away.
   async ask(method, url, body = null, onProgress = null, mayStop = true) {
     for (let tries = 1; ; tries += 1) {
       if (this.stopped) throw new Stopped();
-      const { status, answer } = await this.once(method, url, body, onProgress, mayStop);
+      const { status, answer, isOther } = await this.once(method, url, body, onProgress, mayStop);
       if (this.stopped && mayStop) throw new Stopped();
+      if (isOther) throw new Error(this.form.dataset.sayOutdated);
+      if (status === 0 && !(await isThere(contentOf(body)))) {
+        this.drop();
+        throw new Error(this.form.dataset.sayChanged);
+      }
       const away = AWAY.has(status);
       const busy = answer?.code === "busy" || status === 500;
       if (!away && !(busy && tries < (status === 500 ? 4 : MOST_TRIES))) {
@@ -150,18 +172,25 @@ class Sending {
     }
   }
 
+  // `isOther`: a page came instead of an answer, because the team was switched in another window, or somebody signed
+  // out there or in again.
   once(method, url, body, onProgress, mayStop) {
     return new Promise((resolve) => {
       const request = new XMLHttpRequest();
       let timer;
       const patience = (time) => { clearTimeout(timer); timer = setTimeout(() => request.abort(), time); };
-      const end = (status) => { clearTimeout(timer); resolve({ status, answer: status ? request.response : null }); };
+      const end = (status) => {
+        clearTimeout(timer);
+        const answer = status ? request.response : null;
+        const isOther = status !== 0 && request.responseURL !== new URL(url, location).href;
+        resolve({ status, answer, isOther: isOther || (status === 403 && !answer) });
+      };
       request.upload.addEventListener("progress", (event) => { patience(STALLED); onProgress?.(event); });
       request.upload.addEventListener("load", () => patience(PATIENCE));
       request.addEventListener("load", () => end(request.status));
       for (const name of ["error", "abort"]) request.addEventListener(name, () => end(0));
       request.open(method, url);
-      for (const [name, value] of Object.entries(this.headers)) request.setRequestHeader(name, value);
+      for (const [name, value] of Object.entries(headersOf(this.form))) request.setRequestHeader(name, value);
       if (body instanceof Blob) request.setRequestHeader("Content-Type", "application/octet-stream");
       request.responseType = "json";
       if (mayStop) this.stop = () => request.abort();

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from axe_playwright_python.base import AXE_SCRIPT
 from PIL import Image
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from jobs.engine.bench.media import write_wav
 from tests.browser.test_axe import RULES
@@ -62,6 +62,24 @@ def keep(page: Page) -> np.ndarray:
 def middle_of(page: Page, group: str) -> tuple[float, float]:
     box = page.locator(group).bounding_box()
     return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+
+
+def test_a_busy_site_is_asked_again_for_the_picture_to_paint_on(opened):
+    page = opened("lipsync-image")
+    asked: list[str] = []
+
+    def at_first_busy(route: Route) -> None:
+        asked.append(route.request.url)
+        if len(asked) > 2:
+            route.continue_()
+        else:
+            route.fulfill(status=202, headers={"Retry-After": "1"})
+
+    page.route("**/picture", at_first_busy)
+    use_sample(page, "Picture")
+    told(page, "Picture", "One face found.")
+    start_painting(page)
+    assert len(asked) == 3
 
 
 @SIZES

@@ -1,8 +1,10 @@
 """Large files: they come in parts, and go on after whatever has cut them off."""
 
 import re
+import shutil
 import wave
 from pathlib import Path
+from urllib.parse import urljoin
 
 import numpy as np
 import pytest
@@ -17,6 +19,8 @@ SECONDS = 125
 RATE = 48_000
 SLOW = 2_500_000  # bytes a second
 AWAY = "The connection is lost. The upload goes on by itself as soon as it is back."
+CHANGED = "The file has changed or is gone; choose it again."
+OUTDATED = "This page is out of date"
 # The browser itself reports every request that comes to nothing; those were meant.
 CUT_OFF = re.compile(r"Failed to load resource: (net::ERR_|the server responded with a status of (404|422))")
 
@@ -198,17 +202,82 @@ def test_a_canceled_upload_is_forgotten_here_and_there(form, large, own_site):
     forgive(visitor)
 
 
-def test_an_unfinished_upload_can_be_forgotten(form, large):
-    visitor = form()
+def test_an_unfinished_upload_can_be_forgotten_here_and_there(form, large, own_site):
+    visitor = form(at=own_site)
     page = visitor.page
     choose(page, large)
     wait_for_percent(page, 45)
     page.reload()
+    assert own_site.sql("select count(*) from jobs_partialupload") == [(1,)]
     speech(page).get_by_role("button", name="Forget it").click()
     expect(speech(page).get_by_text("stopped at")).to_be_hidden()
+    until(lambda: own_site.sql("select count(*) from jobs_partialupload") == [(0,)], seconds=20)
     page.reload()
     expect(speech(page).get_by_text("stopped at")).to_be_hidden()
     forgive(visitor)
+
+
+@pytest.mark.parametrize("change", ["written to", "removed"])
+def test_a_file_that_changes_while_it_is_sent_is_asked_for_again(form, large, own_site, tmp_path, change):
+    visitor = form(at=own_site)
+    page = visitor.page
+    path = Path(shutil.copy(large, tmp_path / "moving.wav"))
+    choose(page, path)
+    wait_for_percent(page, 10)
+    if change == "removed":
+        path.unlink()
+    else:
+        path.write_bytes(b"something else" * 100)
+    expect(speech(page).get_by_role("alert")).to_have_text(CHANGED, timeout=30_000)
+    expect(speech(page).get_by_role("progressbar")).to_be_hidden()
+    until(lambda: own_site.sql("select count(*) from jobs_partialupload") == [(0,)], seconds=20)
+    assert page.evaluate("localStorage.length") == 0
+    forgive(visitor)
+
+
+def test_a_small_file_that_has_gone_meanwhile_is_asked_for_again(form, sample_files, tmp_path):
+    visitor = form()
+    path = Path(shutil.copy(sample_files["audio"], tmp_path / "gone.wav"))
+    condition(visitor, offline=True)
+    choose(visitor.page, path)
+    expect(speech(visitor.page).get_by_text(AWAY)).to_be_visible()
+    path.unlink()
+    expect(speech(visitor.page).get_by_role("alert")).to_have_text(CHANGED, timeout=30_000)
+    condition(visitor)
+    visitor.troubles.clear()  # the price could not be asked for either
+
+
+def change_the_team(page: Page) -> None:
+    """In another window."""
+    other = page.context.new_page()
+    other.goto(urljoin(page.url, "/teams"))
+    other.fill("[name=name]", "Second team")
+    other.get_by_role("button", name="Make the team").click()
+    other.wait_for_url("**/team")
+    other.close()
+
+
+def test_an_upload_is_kept_when_the_team_is_changed_elsewhere(form, large, own_site):
+    visitor = form(at=own_site)
+    page = visitor.page
+    choose(page, large)
+    wait_for_percent(page, 30)
+    change_the_team(page)
+    expect(speech(page).get_by_role("alert")).to_contain_text(OUTDATED, timeout=30_000)
+    assert own_site.sql("select count(*) from jobs_partialupload") == [(1,)]
+    assert page.evaluate("localStorage.length") == 1
+    forgive(visitor)
+
+
+def test_an_upload_is_kept_when_the_sign_in_ends(form, large):
+    visitor = form()
+    page = visitor.page
+    choose(page, large)
+    wait_for_percent(page, 30)
+    page.context.clear_cookies(name=re.compile("session"))
+    page.wait_for_url("**/accounts/login/**")  # the form asks for its price, and is sent there
+    assert page.evaluate("localStorage.length") == 1
+    visitor.troubles.clear()
 
 
 def test_what_is_no_sound_is_refused_beside_its_field(form, tmp_path):

@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from tests.browser.waiting import wait_until_played
 
@@ -136,6 +136,52 @@ def test_typed_words_are_spoken_and_can_be_changed(at_form, size):
     expect(speech.get_by_label("What to say")).to_have_value("Hello there, my friend.")
     expect(speech.get_by_label("What to say")).to_be_focused()
     assert page.locator("#id_audio").input_value() == ""
+
+
+def test_a_file_that_was_chosen_meanwhile_stays_in_the_field(at_form, sample_files):
+    visitor = at_form()
+    page, speech = visitor.page, field(visitor.page, "Speech")
+    held: list[Route] = []
+    page.route("**/speech", lambda route: held.append(route))
+    speech.get_by_text("Type what to say").click()
+    speech.get_by_label("What to say").fill("Hello there.")
+    with page.expect_request("**/speech"):
+        speech.get_by_role("button", name="Say it").click()
+    page.set_input_files("[name=audio_file]", sample_files["audio"])
+    expect(page.locator("#id_audio")).to_have_value(re.compile("^upload:"))
+    chosen = page.locator("#id_audio").input_value()
+    with page.expect_response("**/speech") as answered:
+        held[0].continue_()
+    answered.value.finished()
+    expect(speech.locator("[data-go]")).to_have_attribute("aria-busy", "false")
+    expect(speech.locator("[data-name]")).to_have_text(sample_files["audio"].name)
+    assert page.locator("#id_audio").input_value() == chosen
+
+
+def listeners_for_the_theme(visitor) -> int:
+    network = visitor.context.new_cdp_session(visitor.page)
+    page = network.send("Runtime.evaluate", {"expression": "document"})["result"]["objectId"]
+    found = network.send("DOMDebugger.getEventListeners", {"objectId": page})["listeners"]
+    return len([listener for listener in found if listener["type"] == "themechange"])
+
+
+def test_nothing_holds_on_to_a_sound_that_was_taken_out(at_form, sample_files):
+    visitor = at_form()
+    page, speech = visitor.page, field(visitor.page, "Speech")
+    page.add_init_script("""
+      window.kept = new Set();
+      const { createObjectURL, revokeObjectURL } = URL;
+      URL.createObjectURL = (file) => { const url = createObjectURL(file); kept.add(url); return url; };
+      URL.revokeObjectURL = (url) => { kept.delete(url); revokeObjectURL(url); };
+    """)
+    page.reload()
+    before = listeners_for_the_theme(visitor)
+    page.set_input_files("[name=audio_file]", sample_files["audio"])
+    expect(page.locator("#id_audio")).to_have_value(re.compile("^upload:"))
+    expect(speech.locator(".sound__time")).to_have_count(1)
+    assert (page.evaluate("kept.size"), listeners_for_the_theme(visitor)) == (1, before + 1)
+    speech.get_by_role("button", name="Remove: Speech").click()
+    assert (page.evaluate("kept.size"), listeners_for_the_theme(visitor)) == (0, before)
 
 
 def test_words_that_cannot_be_spoken_are_told_beside_them(at_form):

@@ -15,6 +15,7 @@ from django.urls import reverse
 from jobs import catalog
 from jobs.models import Job
 from jobs.views import examples
+from tests.conftest import PASSWORD
 from tests.jobs.making import make_job
 
 TEMPLATES = sorted((Path(site.BASE_DIR) / "templates").rglob("*.html"))
@@ -185,3 +186,12 @@ def test_documented_repeat_makes_one_job(owner, client, settings):
     assert first.status_code == 200
     assert first.json() == second.json()
     assert Job.objects.count() == 1
+
+
+def test_first_page_leads_through_the_sign_up_to_the_form(client, db):
+    page = client.get(reverse("home")).content.decode()
+    start = f"{reverse('account_signup')}?next={reverse('generate', args=['lipsync-image'])}"
+    assert f'href="{start}"' in page
+    person = {"email": "new@example.com", "password1": PASSWORD, "password2": PASSWORD}
+    answer = client.post(start, person)
+    assert answer["Location"] == reverse("generate", args=["lipsync-image"])
