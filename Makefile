@@ -31,6 +31,7 @@ test-slow: $(TEST) ## Run the tests with real processes and waits
 test-services: $(TEST) ## Run the tests against PostgreSQL, Redis and RabbitMQ
 	$(PY) -m pytest -m services --ignore=tests/browser
 	DATABASE_URL=$(POSTGRES_URL) $(PY) -m pytest $(CORES) tests/accounts tests/jobs tests/faults tests/views
+	DATABASE_URL=$(POSTGRES_URL) $(PY) -m pytest $(CORES) -m slow tests/jobs/test_derived.py tests/views/test_links_by_role.py
 
 test-histories: $(TEST) ## Run 10,000 random steps of credits on SQLite and on PostgreSQL, both at once
 	@DATABASE_URL=$(POSTGRES_URL) $(PY) -m pytest -m histories tests/jobs & other=$$!; \

@@ -12,6 +12,8 @@ from jobs.engine.errors import InputError
 from jobs.engine.limits import DEFAULT, Limits
 from tests.engine.files import number_in, numbered, write_clip, write_sound, write_video
 
+pytestmark = pytest.mark.slow  # each is a process of its own
+
 
 def luma(path) -> np.ndarray:
     with Image.open(path) as picture:

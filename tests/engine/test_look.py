@@ -16,6 +16,8 @@ from tests.engine.files import numbered, write_clip, write_video
 from tests.engine.samples import make, portrait, tone
 from tests.engine.test_pair import openings, two_people
 
+pytestmark = pytest.mark.slow  # each is a process of its own
+
 
 def in_polygon(place, outline) -> bool:
     """Whether a ray to the right of a place crosses the outline an odd number of times."""

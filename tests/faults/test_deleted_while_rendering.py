@@ -118,9 +118,10 @@ def test_what_a_crash_left_undone_is_done_by_the_timer(owner, rendering, httpser
 def test_a_real_render_leaves_nothing_behind(site, long_speech, httpserver):
     httpserver.expect_request(HOOK).respond_with_data("ok")
     client = site.client()
+    browser = signed_in(site, "client@example.com")
     job_id = client.submit(audio=long_speech, resolution="720p", webhook=httpserver.url_for(HOOK))
     until(lambda: client.job(job_id)["progress"] >= 20, seconds=90, every=0.05)
-    delete_in_the_browser(site, "client@example.com")
+    delete_in_the_browser(site, browser)
     results, work = site.data_dir / "media/results" / job_id, site.data_dir / "work"
     until(lambda: not list(work.iterdir()), seconds=60)  # the worker has noticed, and given up
     assert site.sql("SELECT state, form_state FROM jobs_job") == [("canceled", "{}")]
@@ -134,8 +135,8 @@ def test_a_real_render_leaves_nothing_behind(site, long_speech, httpserver):
     assert site.sql(triggers) == [("audit_no_delete",), ("audit_no_replace",), ("audit_no_update",)]
 
 
-def delete_in_the_browser(site, email: str) -> None:
-    """Through the page: set a password from the shell, sign in, confirm it, type the team's name."""
+def signed_in(site, email: str) -> requests.Session:
+    """A browser of this person, who has just given the password once more: what follows is one form."""
     site.manage(
         "shell",
         "-c",
@@ -143,16 +144,22 @@ def delete_in_the_browser(site, email: str) -> None:
         "u.set_password('correct horse battery'); u.save()",
     )
     browser = requests.Session()
+    post(site, browser, "/accounts/login/", login=email, password="correct horse battery")
+    post(site, browser, "/team/delete", password="correct horse battery")
+    return browser
 
-    def post(path: str, **values: str) -> requests.Response:
-        page = browser.get(f"{site.url}{path}", timeout=30)
-        sent = {**hidden_fields(page.text), **values}
-        return browser.post(page.url, data=sent, headers={"Referer": page.url}, timeout=30)
 
-    post("/accounts/login/", login=email, password="correct horse battery")
-    post("/team/delete", password="correct horse battery")  # asked for once more
+def delete_in_the_browser(site, browser: requests.Session) -> None:
+    """Through the page: type the team's name."""
     theirs = "FROM accounts_team WHERE id = (SELECT team_id FROM jobs_job)"
     [(name,)] = site.sql(f"SELECT name {theirs}")
-    answer = post("/team/delete", typed=name)
+    answer = post(site, browser, "/team/delete", typed=name)
     assert answer.status_code == 200, answer.text
     assert site.sql(f"SELECT name, deleted_at IS NULL {theirs}") == [("", 0)]
+
+
+def post(site, browser: requests.Session, path: str, **values: str) -> requests.Response:
+    """Open a page and send its form."""
+    page = browser.get(f"{site.url}{path}", timeout=30)
+    sent = {**hidden_fields(page.text), **values}
+    return browser.post(page.url, data=sent, headers={"Referer": page.url}, timeout=30)

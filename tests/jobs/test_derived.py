@@ -17,7 +17,7 @@ from jobs.models import Job
 from tests.engine.files import write_video
 from tests.jobs.making import claim, make_job, result
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 
 
 @pytest.fixture

@@ -75,14 +75,15 @@ def test_receivers_that_never_answer_delay_no_other(site):
         held_then.append(len(held))
         fixed()(connected)
 
+    client = site.client("sound@example.com")
+    dead = [site.client(f"dead{number}@example.com") for number in range(3)]
     with Sink(answer) as sound:
         sinks = [Sink(silent) for _ in range(9)]
         try:
             for number, sink in enumerate(sinks):
                 sink.__enter__()
-                send(site.client(f"dead{number // 3}@example.com"), sink)
+                send(dead[number // 3], sink)
             until(lambda: sum(sink.visits for sink in sinks) >= 6, seconds=20)
-            client = site.client("sound@example.com")
             name = send(client, sound)
             until(lambda: delivery(client, name)["status"] == "delivered", seconds=20)
         finally:

@@ -23,11 +23,13 @@ def check(tmp_path, **environment):
     return subprocess.run(command, cwd=ROOT, env=full, capture_output=True, text=True, timeout=60)
 
 
+@pytest.mark.slow  # a start of the site each
 def test_a_safe_production_site_starts(tmp_path):
     ran = check(tmp_path, **SAFE)
     assert ran.returncode == 0, ran.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("change", "code"),
     [

@@ -21,7 +21,7 @@ from tests.conftest import character
 from tests.jobs.making import make_job
 from tests.jobs.receiving import ended
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.slow]  # every page for every role
 
 MOST_PAGES = 60
 
