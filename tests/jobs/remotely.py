@@ -11,6 +11,7 @@ from typing import Any
 
 import av
 import numpy as np
+from django.db import connection as database
 from pytest_httpserver import HTTPServer
 from standardwebhooks import Webhook
 from werkzeug import Request, Response
@@ -65,7 +66,10 @@ class Upstream:
     def _ask(self, request: Request) -> Response:
         external_id = request.path.rsplit("/", 1)[1]
         self.questions.append(external_id)
-        found = self.on_ask(request)
+        try:
+            found = self.on_ask(request)
+        finally:
+            database.close()  # of the server's thread, which outlives the test and perhaps the database
         if found:
             return found
         document = self.documents.get(external_id)

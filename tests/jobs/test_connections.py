@@ -6,7 +6,6 @@ import threading
 
 import pytest
 from django.core.exceptions import PermissionDenied
-from django.db import connection as database
 from django.utils import timezone
 from pytest_httpserver import HTTPServer
 
@@ -211,7 +210,6 @@ def test_a_switch_while_the_server_is_asked_stays(httpserver, upstream):
 
     def switch_off(request):
         Connection.objects.filter(pk=kept.pk).update(is_active=False)
-        database.close()  # this is the server's thread
 
     upstream.on_ask = switch_off
     save(kept, key="")
