@@ -56,7 +56,7 @@ class Upstream:
         assert request.headers["Authorization"] == f"Bearer {KEY}"
         self.sent.append(request.get_json())
         self.keys.append(request.headers["Idempotency-Key"])
-        return self.on_submit(request) or self.accept()
+        return _say(self.on_submit, request) or self.accept()
 
     def accept(self, external_id: str = "") -> Response:
         external_id = external_id or str(uuid.uuid4())
@@ -66,10 +66,7 @@ class Upstream:
     def _ask(self, request: Request) -> Response:
         external_id = request.path.rsplit("/", 1)[1]
         self.questions.append(external_id)
-        try:
-            found = self.on_ask(request)
-        finally:
-            database.close()  # of the server's thread, which outlives the test and perhaps the database
+        found = _say(self.on_ask, request)
         if found:
             return found
         document = self.documents.get(external_id)
@@ -99,6 +96,14 @@ class Upstream:
         document = {**processing(self.only_id), "status": "failed", "error": error}
         self.documents[self.only_id] = document
         return document
+
+
+def _say(words: Callable[[Request], Response | None], request: Request) -> Response | None:
+    """What the test answers. The thread is the server's, which would hold the database until after the tests."""
+    try:
+        return words(request)
+    finally:
+        database.close()
 
 
 def answer(document: Any, status: int = 200, **headers: str) -> Response:

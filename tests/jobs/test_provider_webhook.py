@@ -114,7 +114,6 @@ def test_f2_a_call_before_the_submits_answer_is_kept_and_matched(owner, upstream
         response = upstream.accept("early")
         assert call(fresh(job), upstream.complete()).status_code == 200
         assert fresh(job).state == "running"
-        database.close()
         return response
 
     upstream.on_submit = answer_late
