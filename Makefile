@@ -38,7 +38,8 @@ test-histories: $(TEST) ## Run 10,000 random steps of credits on SQLite and on P
 	$(PY) -m pytest -m histories tests/jobs; mine=$$?; wait $$other && exit $$mine
 
 test-browser: $(BROWSER) ## Run the tests in Chromium (Debian: apt-get install chromium)
-	$(PY) -m pytest -m browser
+	$(PY) -m pytest -m browser tests/browser/test_weight.py
+	$(PY) -m pytest -m browser -n 2 --dist loadfile --ignore=tests/browser/test_weight.py
 
 lint: $(TEST) ## Check style, format, import direction and types
 	.venv/bin/ruff check .

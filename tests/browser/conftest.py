@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect
 
 from accounts import outbox
 from accounts.outbox import Mail
@@ -20,6 +20,7 @@ CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 SIZES = {"desktop": {"width": 1280, "height": 860}, "phone": {"width": 390, "height": 844}}
 PASSWORD = "correct horse battery"
 SIGN_UPS_A_MINUTE = 18  # allauth stops the 21st
+expect.set_options(timeout=15_000)  # milliseconds; the sites of two workers share a machine
 _sign_ups: dict[str, deque[float]] = {}  # when, by the site
 # Chromium reports what the content policy stops as an event; this makes it an error like any other.
 REPORT_VIOLATIONS = """

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.browser.conftest import PASSWORD
 from tests.live import LiveSite, until
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
@@ -51,9 +52,23 @@ def form(visit):
 
     def make(size="desktop", **options):
         visitor = visit(size, **options)
-        visitor.sign_up()
+        visitor.email = visitor.sign_up()
         visitor.go(FORM)
         slow_down(visitor, SLOW)
+        return visitor
+
+    return make
+
+
+@pytest.fixture
+def under_way(form, large):
+    """Makes a visitor whose upload of the large file is at `percent` or beyond; .sent is what parts_of gives."""
+
+    def make(percent, **options):
+        visitor = form(**options)
+        visitor.sent = parts_of(visitor)
+        choose(visitor.page, large)
+        wait_for_percent(visitor.page, percent)
         return visitor
 
     return make
@@ -124,18 +139,15 @@ def test_a_large_file_comes_in_parts_with_one_bar(form, large, size):
     assert page.evaluate("localStorage.length") == 0
 
 
-def test_a_connection_that_comes_back_goes_on_by_itself(form, large):
-    visitor = form()
+def test_a_connection_that_comes_back_goes_on_by_itself(under_way):
+    visitor = under_way(40)
     page = visitor.page
-    sent = parts_of(visitor)
-    choose(page, large)
-    wait_for_percent(page, 40)
     condition(visitor, offline=True)
     expect(speech(page).get_by_text(AWAY)).to_be_visible()
     condition(visitor)
     expect(speech(page).get_by_text(AWAY)).to_be_hidden(timeout=30_000)
     expect_kept(page)
-    assert [url for url in sent if url.endswith("at=0")] == sent[:1]
+    assert [url for url in visitor.sent if url.endswith("at=0")] == visitor.sent[:1]
     forgive(visitor)
 
 
@@ -151,28 +163,23 @@ def test_a_small_file_waits_for_the_connection_too(form, sample_files):
     forgive(visitor)
 
 
-def test_a_site_that_was_killed_meanwhile_goes_on(form, large, own_site):
-    visitor = form(at=own_site)
+def test_a_site_that_was_killed_meanwhile_goes_on(under_way, large, own_site):
+    visitor = under_way(45, at=own_site)
     page = visitor.page
-    sent = parts_of(visitor)
-    choose(page, large)
-    wait_for_percent(page, 45)
     own_site.kill("-m", "lipsyncweb.serve")
     expect(speech(page).get_by_text(AWAY)).to_be_visible()
     expect(speech(page).get_by_text(AWAY)).to_be_hidden(timeout=60_000)  # the supervisor starts it again
     expect_kept(page)
-    assert [url for url in sent if url.endswith("at=0")] == sent[:1]
+    assert [url for url in visitor.sent if url.endswith("at=0")] == visitor.sent[:1]
     assert own_site.sql("select count(*) from jobs_partialupload") == [(0,)]
     assert own_site.sql("select bytes from jobs_upload") == [(large.stat().st_size,)]
     assert not list((own_site.data_dir / "media" / "parts").glob("*"))
     forgive(visitor)
 
 
-def test_a_reload_goes_on_where_it_stopped(form, large):
-    visitor = form()
+def test_a_reload_goes_on_where_it_stopped(under_way, large):
+    visitor = under_way(45)
     page = visitor.page
-    choose(page, large)
-    wait_for_percent(page, 45)
     page.reload()
     hint = speech(page).get_by_text("The upload of long talk.wav stopped at")
     expect(hint).to_be_visible()
@@ -187,11 +194,9 @@ def test_a_reload_goes_on_where_it_stopped(form, large):
     forgive(visitor)
 
 
-def test_a_canceled_upload_is_forgotten_here_and_there(form, large, own_site):
-    visitor = form(at=own_site)
+def test_a_canceled_upload_is_forgotten_here_and_there(under_way, own_site):
+    visitor = under_way(45, at=own_site)
     page = visitor.page
-    choose(page, large)
-    wait_for_percent(page, 45)
     speech(page).get_by_role("button", name="Cancel the upload: Speech").click()
     expect(speech(page).get_by_label("Speech: file")).to_be_focused()
     expect(speech(page).get_by_role("progressbar")).to_be_hidden()
@@ -202,11 +207,9 @@ def test_a_canceled_upload_is_forgotten_here_and_there(form, large, own_site):
     forgive(visitor)
 
 
-def test_an_unfinished_upload_can_be_forgotten_here_and_there(form, large, own_site):
-    visitor = form(at=own_site)
+def test_an_unfinished_upload_can_be_forgotten_here_and_there(under_way, own_site):
+    visitor = under_way(45, at=own_site)
     page = visitor.page
-    choose(page, large)
-    wait_for_percent(page, 45)
     page.reload()
     assert own_site.sql("select count(*) from jobs_partialupload") == [(1,)]
     speech(page).get_by_role("button", name="Forget it").click()
@@ -257,11 +260,9 @@ def change_the_team(page: Page) -> None:
     other.close()
 
 
-def test_an_upload_is_kept_when_the_team_is_changed_elsewhere(form, large, own_site):
-    visitor = form(at=own_site)
+def test_an_upload_is_kept_when_the_team_is_changed_elsewhere(under_way, own_site):
+    visitor = under_way(30, at=own_site)
     page = visitor.page
-    choose(page, large)
-    wait_for_percent(page, 30)
     change_the_team(page)
     expect(speech(page).get_by_role("alert")).to_contain_text(OUTDATED, timeout=30_000)
     assert own_site.sql("select count(*) from jobs_partialupload") == [(1,)]
@@ -269,15 +270,22 @@ def test_an_upload_is_kept_when_the_team_is_changed_elsewhere(form, large, own_s
     forgive(visitor)
 
 
-def test_an_upload_is_kept_when_the_sign_in_ends(form, large):
-    visitor = form()
+def test_an_upload_goes_on_after_signing_in_again(under_way, large):
+    visitor = under_way(45)
     page = visitor.page
-    choose(page, large)
-    wait_for_percent(page, 30)
     page.context.clear_cookies(name=re.compile("session"))
     page.wait_for_url("**/accounts/login/**")  # the form asks for its price, and is sent there
-    assert page.evaluate("localStorage.length") == 1
     visitor.troubles.clear()
+    page.fill("[name=login]", visitor.email)
+    page.fill("[name=password]", PASSWORD)
+    page.locator("main").get_by_role("button", name="Sign in", exact=True).click()
+    page.wait_for_url(f"**{FORM}")
+    expect(speech(page).get_by_text("The upload of long talk.wav stopped at")).to_be_visible()
+    visitor.sent.clear()
+    choose(page, large)
+    expect_kept(page)
+    assert visitor.sent
+    assert not [url for url in visitor.sent if url.endswith("at=0")]
 
 
 def test_what_is_no_sound_is_refused_beside_its_field(form, tmp_path):
