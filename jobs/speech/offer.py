@@ -14,6 +14,7 @@ from jobs.speech.base import Voice
 class Choice:
     code: str
     name: str
+    language: str = ""  # of a voice: BCP 47
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ def offer() -> Offer | None:
 
 
 def _choices(voices: list[Voice]) -> list[Choice]:
-    choices = [Choice(voice.code, voice_name(voice)) for voice in voices]
+    choices = [Choice(voice.code, voice_name(voice), voice.language) for voice in voices]
     return sorted(choices, key=lambda choice: choice.name.casefold())
 
 

@@ -1,5 +1,6 @@
 // "Type what to say": the words are spoken by the site, and stand in the field like a file that was sent.
 import { fieldOf } from "./media_field.js";
+import { isForeign } from "./scripts.js";
 
 const language = document.documentElement.lang;
 const whole = new Intl.NumberFormat(language);
@@ -10,7 +11,7 @@ class Typed {
   constructor(box) {
     this.box = box;
     this.say = box.dataset;
-    for (const part of ["text", "count", "go", "go-text", "trouble", "trouble-text"]) this[part] = box.querySelector(`[data-${part}]`);
+    for (const part of ["text", "count", "go", "go-text", "trouble", "trouble-text", "foreign"]) this[part] = box.querySelector(`[data-${part}]`);
     this.goes = this["go-text"].textContent;
     this.redo = box.closest("[data-voice]").querySelector("[data-redo]");
     this.text.addEventListener("input", () => { this.tally(); this.complain(""); });
@@ -27,6 +28,8 @@ class Typed {
 
   get field() { return fieldOf(this.box); }
 
+  part(name) { return this.box.querySelector(`[data-part="${name}"]`); }
+
   // Letters as a person counts them on the page, as the site does: not UTF-16 units.
   tally() {
     const count = [...this.text.value].length;
@@ -41,8 +44,10 @@ class Typed {
   show() {
     for (const output of this.box.querySelectorAll("[data-shows]")) {
       const { shows } = output.dataset;
-      output.textContent = shown[shows](Number(this.box.querySelector(`[data-part="${shows}"]`).value));
+      output.textContent = shown[shows](Number(this.part(shows).value));
     }
+    const { language } = this.part("voice").selectedOptions[0].dataset;
+    this.foreign.hidden = !isForeign(this.text.value, language);
   }
 
   // Enter in a select or a slider would send the whole form.

@@ -195,6 +195,31 @@ def test_words_that_cannot_be_spoken_are_told_beside_them(at_form):
     visitor.troubles[:] = [trouble for trouble in visitor.troubles if "status of 422" not in trouble]
 
 
+def test_words_in_letters_that_are_not_the_voices_are_told_of(at_form):
+    speech = field(at_form().page, "Speech")
+    speech.get_by_text("Type what to say").click()
+    told = speech.get_by_role("status").get_by_text("Choose the language of the text")
+    for words, language, is_foreign in (
+        ("Доброе утро, Anna", "gmw/en-US", True),
+        ("Доброе утро, Anna", "zle/ru", False),
+        ("Καλημέρα", "zle/ru", True),
+        ("Good morning", "zle/ru", False),
+        ("안녕하세요", "jpx/ja", True),
+        ("2 × 2 = 4", "jpx/ja", False),
+        ("안녕하세요", "sit/cmn", True),
+        ("早上好", "sit/cmn", False),
+        ("おはようございます、東京", "ko", True),
+        ("안녕하세요", "ko", False),
+        ("早上好", "gmw/en-US", True),
+        ("Доброе утро", "art/piqd", False),  # the browser knows no script of it
+        ("おはようございます、東京", "zle/ru", True),
+        ("おはようございます、東京", "jpx/ja", False),
+    ):
+        speech.get_by_label("Language").select_option(language)
+        speech.get_by_label("What to say").fill(words)
+        expect(told, f"{words} by {language}").to_be_visible(visible=is_foreign)
+
+
 def test_two_speakers_get_a_voice_each(at_form):
     visitor = at_form(path="/generate/lipsync-image-multi")
     page = visitor.page
