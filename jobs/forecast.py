@@ -16,6 +16,7 @@ from django.db import connection
 from django.utils import timezone
 
 from jobs import catalog
+from jobs.catalog.parts import USUAL_RESOLUTION
 from jobs.line import COUNTED_AT_MOST, ENGINE, queue_position, with_ahead
 from jobs.models import Job, State
 
@@ -24,7 +25,6 @@ LOOKED_THROUGH = 5 * RECENT  # rows, for them: a deleted job's says no more in w
 FEWEST = 5  # runs of a kind: fewer tell nothing
 FURTHEST = 3.0  # times the longest video so far: of a longer one nobody knows anything
 MOST_KINDS = 24  # of models and makers, on one page
-RESOLUTION = "480p"  # of a request that names none
 
 
 @dataclass(frozen=True)
@@ -191,7 +191,7 @@ def _maker(job: Job) -> int:
 
 
 def _resolution(job: Job) -> str:
-    return str(job.values.get("resolution") or RESOLUTION)
+    return str(job.values.get("resolution") or USUAL_RESOLUTION)
 
 
 def _kinds(jobs: Sequence[Job]) -> list[tuple[str, int]]:
@@ -234,7 +234,7 @@ def _past_runs(kinds: Sequence[tuple[str, int]]) -> list[_Run]:
         _Run(
             row.model,
             row.connection_id or ENGINE,
-            row.resolution or RESOLUTION,
+            row.resolution or USUAL_RESOLUTION,
             float(row.billed_seconds),
             row.started_at,
             row.finished_at,

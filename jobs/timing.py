@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from jobs.catalog.base import Lengths, ModelSpec, Text
 
@@ -44,6 +44,8 @@ class Timing:
     bars: tuple[Bar, ...]
     unknown: tuple[Text, ...]
     difference: float
+
+    width: ClassVar[int] = WIDTH  # of each bar
 
     @property
     def is_uneven(self) -> bool:

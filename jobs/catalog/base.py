@@ -23,9 +23,9 @@ Text = str | Promise
 MediaKind = Literal["image", "audio", "video"]
 
 ACCEPTS: dict[str, str] = {
-    "image": "image/png,image/jpeg,image/webp",
+    "image": "image/png,image/jpeg,image/webp,.png,.jpg,.jpeg,.webp",
     "audio": "audio/*,.wav,.mp3,.m4a,.aac,.flac,.ogg,.webm",
-    "video": "video/mp4,video/quicktime,video/webm,video/x-matroska,.mkv",
+    "video": "video/mp4,video/quicktime,video/webm,video/x-matroska,.mp4,.mov,.webm,.mkv",
 }
 MAX_ADDRESS = 2048
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from django.utils.translation import gettext_lazy as _
 
 from jobs.catalog.base import Example, Lengths, Media, ModelSpec, Parameters, Shown
-from jobs.catalog.parts import Address, Mask, Resolution, Seed, Speech, Style
+from jobs.catalog.parts import USUAL_RESOLUTION, Address, Mask, Resolution, Seed, Speech, Style
 
 
 class LipsyncImage(Parameters):
@@ -17,7 +17,7 @@ class LipsyncImage(Parameters):
         Shown(_("Picture"), _("A portrait with one clear face: PNG, JPEG or WebP, up to 40 megapixels.")),
     ]
     audio: Speech
-    resolution: Resolution = "480p"
+    resolution: Resolution = USUAL_RESOLUTION
     mask_image: Mask = None
     prompt: Style = None
     seed: Seed = None

@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from django.utils.translation import gettext_lazy as _
 
 from jobs.catalog.base import Example, Lengths, Media, ModelSpec, Parameters, Shown
-from jobs.catalog.parts import RECORDING, Address, Mask, Resolution, Seed, Style
+from jobs.catalog.parts import RECORDING, USUAL_RESOLUTION, Address, Mask, Resolution, Seed, Style
 
 SIDES = ("left_audio", "right_audio")
 
@@ -44,7 +44,7 @@ class LipsyncImageMulti(Parameters):
             },
         ),
     ] = "meanwhile"
-    resolution: Resolution = "480p"
+    resolution: Resolution = USUAL_RESOLUTION
     mask_image: Mask = None
     prompt: Style = None
     seed: Seed = None

@@ -7,7 +7,7 @@ from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
 from jobs.catalog.base import Example, Lengths, Media, ModelSpec, Parameters, Shown
-from jobs.catalog.parts import Address, Mask, Resolution, Seed, Speech, Style
+from jobs.catalog.parts import USUAL_RESOLUTION, Address, Mask, Resolution, Seed, Speech, Style
 
 
 class LipsyncVideo(Parameters):
@@ -24,7 +24,7 @@ class LipsyncVideo(Parameters):
         ),
     ]
     audio: Speech
-    resolution: Resolution = "480p"
+    resolution: Resolution = USUAL_RESOLUTION
     mask_image: Mask = None
     prompt: Style = None
     seed: Seed = None

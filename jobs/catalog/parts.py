@@ -1,6 +1,6 @@
 """Parameters that several models share, declared once."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from django.utils.translation import gettext_lazy as _
 from pydantic import Field
@@ -16,6 +16,7 @@ Speech = Annotated[
     Media("audio", sample="speech.wav"),
     Shown(_("Speech"), _("What the person says: WAV, MP3, M4A, FLAC, Ogg or WebM.")),
 ]
+USUAL_RESOLUTION: Final = "480p"
 Resolution = Annotated[
     Literal["480p", "720p"],
     Shown(

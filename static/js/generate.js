@@ -7,7 +7,6 @@ const fields = [...form.querySelectorAll("[data-media]")].map((root) => new Medi
 const busy = () => form.querySelector("[data-media][data-busy]") !== null;
 const note = form.querySelector("[data-waiting]");
 const button = form.querySelector("[data-submit]");
-const KINDS = { image: /\.(png|jpe?g|webp)$/i, audio: /\.(wav|mp3|m4a|aac|flac|ogg|webm)$/i, video: /\.(mp4|mov|webm|mkv)$/i };
 let waiting = false;
 let sent = false;
 
@@ -42,10 +41,15 @@ function address(text) {
   }
 }
 
+// Whether the address ends as a file of the field's kind does.
+function endsFor(field, { pathname }) {
+  return field.file.accept.split(",").some((ending) => ending.startsWith(".") && pathname.toLowerCase().endsWith(ending));
+}
+
 function ownPath(field) {
   const found = address(field.value.value);
   const own = found && [form.dataset.site, location.origin].includes(found.origin);
-  return own && /^\/(samples|files)\//.test(found.pathname) && KINDS[field.kind].test(found.pathname) ? found.pathname : "";
+  return own && /^\/(samples|files)\//.test(found.pathname) && endsFor(field, found) ? found.pathname : "";
 }
 
 // As a person reads it; an address may hold anything.
@@ -104,7 +108,7 @@ document.addEventListener("paste", (event) => {
   const typing = event.target.closest?.("input:not([type=file]), textarea, select");
   if (!file && typing) return;
   const link = file ? null : address(event.clipboardData?.getData("text/plain") ?? "");
-  const field = file ? target((each) => file.type.startsWith(`${each.kind}/`)) : link && target((each) => KINDS[each.kind].test(link.pathname));
+  const field = file ? target((each) => file.type.startsWith(`${each.kind}/`)) : link && target((each) => endsFor(each, link));
   if (!field) return;
   event.preventDefault();
   if (file) field.send(file);
