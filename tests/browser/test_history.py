@@ -7,7 +7,7 @@ import zipfile
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.waiting import wait_until_played
+from tests.browser.waiting import hide, look_at, wait_until_played
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
 
@@ -273,14 +273,11 @@ def test_a_page_that_nobody_sees_asks_nothing(furnished):
     page = visitor.page
     asked = []
     page.on("request", lambda request: asked.append(request.url) if "/jobs/rows" in request.url else None)
-    page.evaluate(
-        "Object.defineProperty(document, 'hidden', { get: () => window.seen !== true, configurable: true })"
-    )
-    page.wait_for_timeout(300)
+    hide(page)
     asked.clear()
     page.wait_for_timeout(4_500)
     assert asked == []
-    page.evaluate("window.seen = true; document.dispatchEvent(new Event('visibilitychange'))")
+    look_at(page)
     page.wait_for_timeout(1_000)
     assert asked
 

@@ -6,7 +6,8 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.waiting import wait_until_played
+from tests.browser.waiting import hide, look_at, wait_until_played
+from tests.live import until
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
 
@@ -76,6 +77,24 @@ def test_a_dialog_stays_while_the_page_changes_under_it(visit):
     expect(dialog).to_be_visible()
     dialog.get_by_role("button", name="Let it run").click()
     expect(page.locator("#card")).to_have_attribute("data-state", "completed", timeout=MAKING_MS)
+
+
+def test_a_page_that_nobody_sees_asks_nothing_and_then_catches_up(visit):
+    visitor = visit()
+    page = visitor.page
+    visitor.sign_up()
+    visitor.go("/generate/lipsync-image")
+    submit_samples(page)
+    hide(page)
+    asked = []
+    page.on("request", lambda request: asked.append(request.url) if "/card" in request.url else None)
+    finished = 'data-state="completed"'
+    until(lambda: finished in page.request.get(page.url).text(), seconds=MAKING_MS / 1000)
+    page.wait_for_timeout(4_500)
+    assert asked == []
+    expect(page.locator("#card")).not_to_have_attribute("data-state", "completed")
+    look_at(page)
+    expect(page.locator("#card")).to_have_attribute("data-state", "completed")
 
 
 def test_the_open_page_of_a_job_that_is_deleted_elsewhere_says_so(visit):
