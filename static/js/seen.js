@@ -1,5 +1,5 @@
-// Where the modules of the form find what was seen in a field's file, and ask for it. Imported only: a module that a page also loads
-// by itself would run twice.
+// Where the modules of the form find what was seen in a field's file, and ask for it. Imported only: a module that a
+// page also loads by itself would run twice.
 
 const PATIENCE = 5; // times that a busy site is asked again
 

@@ -1,6 +1,6 @@
 // "Type what to say": the words are spoken by the site, and stand in the field like a file that was sent.
 import { fieldOf } from "./media_field.js";
-import { isForeign } from "./scripts.js";
+import { isForeign } from "./letters.js";
 
 const language = document.documentElement.lang;
 const whole = new Intl.NumberFormat(language);

@@ -1,6 +1,7 @@
 """A real site with its workers, and Debian's Chromium in front of it."""
 
 import os
+import re
 import time
 import uuid
 from collections import deque
@@ -9,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page
 
 from accounts import outbox
 from accounts.outbox import Mail
@@ -20,7 +21,6 @@ CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 SIZES = {"desktop": {"width": 1280, "height": 860}, "phone": {"width": 390, "height": 844}}
 PASSWORD = "correct horse battery"
 SIGN_UPS_A_MINUTE = 18  # allauth stops the 21st
-expect.set_options(timeout=15_000)  # milliseconds; the sites of two workers share a machine
 _sign_ups: dict[str, deque[float]] = {}  # when, by the site
 # Chromium reports what the content policy stops as an event; this makes it an error like any other.
 REPORT_VIOLATIONS = """
@@ -109,6 +109,28 @@ def visit(browser: Browser, site: LiveSite) -> Iterator[Callable[..., Visitor]]:
     for visitor in visitors:
         visitor.context.close()
     assert troubles == []
+
+
+def use_samples(page: Page) -> None:
+    """Fill the open form of a talking portrait with the site's own picture and speech."""
+    for label in ("Picture", "Speech"):
+        page.get_by_role("button", name=f"Use the sample: {label}").click()
+
+
+@pytest.fixture
+def new_job(visit) -> Callable[..., Visitor]:
+    """Makes a new person who has just sent the samples: the page is that of the job, which is not finished yet."""
+
+    def make(size: str = "desktop") -> Visitor:
+        visitor = visit(size)
+        visitor.sign_up()
+        visitor.go("/generate/lipsync-image")
+        use_samples(visitor.page)
+        visitor.page.get_by_role("button", name="Make the video").click()
+        visitor.page.wait_for_url(re.compile(r"/jobs/[0-9a-f-]{36}$"))
+        return visitor
+
+    return make
 
 
 def _note(visitor: Visitor, message: ConsoleMessage) -> None:

@@ -14,20 +14,10 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
 MAKING_MS = 120_000
 
 
-def submit_samples(page) -> None:
-    for label in ("Picture", "Speech"):
-        page.get_by_role("button", name=f"Use the sample: {label}").click()
-    page.get_by_role("button", name="Make the video").click()
-    page.wait_for_url(re.compile(r"/jobs/[0-9a-f-]{36}$"))
-
-
 @pytest.mark.parametrize("size", ["desktop", "phone"])
-def test_a_finished_job_is_watched_taken_away_and_run_again(visit, size):
-    visitor = visit(size)
+def test_a_finished_job_is_watched_taken_away_and_run_again(new_job, size):
+    visitor = new_job(size)
     page = visitor.page
-    visitor.sign_up()
-    visitor.go("/generate/lipsync-image")
-    submit_samples(page)
 
     # What is open stays open, and what has the focus keeps it, while the page changes under it.
     expect(page.get_by_text("Your video is in line")).to_be_visible()
@@ -62,12 +52,8 @@ def test_a_finished_job_is_watched_taken_away_and_run_again(visit, size):
     page.wait_for_url(re.compile(rf"/generate/lipsync-image\?from={document['id']}"))
 
 
-def test_a_dialog_stays_while_the_page_changes_under_it(visit):
-    visitor = visit()
-    page = visitor.page
-    visitor.sign_up()
-    visitor.go("/generate/lipsync-image")
-    submit_samples(page)
+def test_a_dialog_stays_while_the_page_changes_under_it(new_job):
+    page = new_job().page
     page.get_by_role("button", name="Cancel the job").click()
     dialog = page.get_by_role("dialog", name="Cancel this job?")
     expect(dialog).to_be_visible()
@@ -79,12 +65,8 @@ def test_a_dialog_stays_while_the_page_changes_under_it(visit):
     expect(page.locator("#card")).to_have_attribute("data-state", "completed", timeout=MAKING_MS)
 
 
-def test_a_page_that_nobody_sees_asks_nothing_and_then_catches_up(visit):
-    visitor = visit()
-    page = visitor.page
-    visitor.sign_up()
-    visitor.go("/generate/lipsync-image")
-    submit_samples(page)
+def test_a_page_that_nobody_sees_asks_nothing_and_then_catches_up(new_job):
+    page = new_job().page
     hide(page)
     asked = []
     page.on("request", lambda request: asked.append(request.url) if "/card" in request.url else None)
@@ -97,12 +79,9 @@ def test_a_page_that_nobody_sees_asks_nothing_and_then_catches_up(visit):
     expect(page.locator("#card")).to_have_attribute("data-state", "completed")
 
 
-def test_the_open_page_of_a_job_that_is_deleted_elsewhere_says_so(visit):
-    visitor = visit()
+def test_the_open_page_of_a_job_that_is_deleted_elsewhere_says_so(new_job):
+    visitor = new_job()
     page = visitor.page
-    visitor.sign_up()
-    visitor.go("/generate/lipsync-image")
-    submit_samples(page)
     token = page.locator("[name=csrfmiddlewaretoken]").first.input_value()
     team = page.locator("[name=for_team]").first.input_value()
     # Before it is finished: a finished job's page asks no more.

@@ -6,16 +6,12 @@ import pytest
 import requests
 from playwright.sync_api import expect
 
+from tests.browser.conftest import use_samples
 from tests.browser.waiting import wait_until_played
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
 
 MAKING_MS = 120_000
-
-
-def use_samples(page):
-    for label in ("Picture", "Speech"):
-        page.get_by_role("button", name=f"Use the sample: {label}").click()
 
 
 @pytest.mark.parametrize("size", ["desktop", "phone"])
@@ -55,14 +51,8 @@ def test_new_person_reaches_a_video_that_plays_and_downloads(visit, size):
     wait_until_played(page, "#player video", 0.5)
 
 
-def test_job_page_turns_from_waiting_to_the_player_by_itself(visit):
-    visitor = visit()
-    page = visitor.page
-    visitor.sign_up()
-    visitor.go("/generate/lipsync-image")
-    use_samples(page)
-    page.get_by_role("button", name="Make the video").click()
-    page.wait_for_url(re.compile(r"/jobs/[0-9a-f-]{36}$"))
+def test_job_page_turns_from_waiting_to_the_player_by_itself(new_job):
+    page = new_job().page
     page.evaluate("window.sameDocument = true")
     expect(page.locator("#player video")).to_be_visible(timeout=MAKING_MS)
     expect(page.locator("#card")).to_have_attribute("data-state", "completed")

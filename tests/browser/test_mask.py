@@ -127,6 +127,7 @@ def test_an_uploaded_picture_without_a_face_is_told_of(opened, tmp_path):
 def test_a_face_that_is_clicked_is_the_one_that_speaks(opened, size):
     page = opened("lipsync-image-multi", size)
     use_sample(page, "Picture")
+    told(page, "Picture", "Two faces found.")
     expect(page.locator(".face--right")).to_be_attached()
     start_painting(page)
     sheet = page.locator("[data-sheet]").bounding_box()

@@ -1,7 +1,5 @@
 """A video is kept, let go and deleted, and the team's days are set, as a person does it."""
 
-import re
-
 import pytest
 from playwright.sync_api import expect
 
@@ -11,15 +9,9 @@ MAKING_MS = 120_000
 
 
 @pytest.mark.parametrize("size", ["desktop", "phone"])
-def test_a_video_is_kept_let_go_and_deleted(visit, size):
-    visitor = visit(size)
+def test_a_video_is_kept_let_go_and_deleted(new_job, size):
+    visitor = new_job(size)
     page = visitor.page
-    visitor.sign_up()
-    visitor.go("/generate/lipsync-image")
-    for label in ("Picture", "Speech"):
-        page.get_by_role("button", name=f"Use the sample: {label}").click()
-    page.get_by_role("button", name="Make the video").click()
-    page.wait_for_url(re.compile(r"/jobs/[0-9a-f-]{36}$"))
     address = page.url
     expect(page.locator("#player video")).to_be_visible(timeout=MAKING_MS)
     film = page.get_by_role("link", name="Download", exact=True).first.get_attribute("href")
