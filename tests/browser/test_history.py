@@ -5,7 +5,7 @@ import re
 import zipfile
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from tests.browser.waiting import hide, look_at, wait_until_played
 
@@ -119,6 +119,19 @@ def test_filters_narrow_the_list_without_leaving_the_page(furnished, size):
     expect(page.locator("#rows > li")).to_have_count(1)
     page.get_by_role("link", name="Remove this filter").click()
     expect(page.locator("#rows > li")).to_have_count(5)
+
+
+def test_a_list_that_is_asked_for_is_dimmed_until_it_comes(furnished):
+    page = furnished().page
+    held: list[Route] = []
+    page.route("**/jobs?**", lambda route: held.append(route))
+    page.get_by_role("searchbox").fill("launch")
+    with page.expect_request("**/jobs?**"):
+        page.keyboard.press("Enter")
+    expect(page.locator("#list")).to_have_css("opacity", "0.55")
+    held[0].continue_()
+    expect(page.locator("#rows > li")).to_have_count(1)
+    expect(page.locator("#list")).to_have_css("opacity", "1")
 
 
 @SIZES
